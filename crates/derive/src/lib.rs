@@ -1,0 +1,1 @@
+//! Speaks the L1 data format in both directions: blocks to batch to blobs, and L1 data to block inputs.

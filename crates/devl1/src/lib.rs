@@ -1,0 +1,1 @@
+//! Runs a real Ethereum node for development: in-process, or a spawned anvil.

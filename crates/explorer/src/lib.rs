@@ -1,0 +1,1 @@
+//! Shows the chain to people in a browser.

@@ -1,0 +1,1 @@
+//! Builds witnesses and guest inputs, and runs proving backends.

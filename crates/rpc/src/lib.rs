@@ -1,0 +1,1 @@
+//! Answers JSON-RPC from the store; has no rules of its own.

@@ -1,0 +1,1 @@
+//! Takes transactions in and decides what to propose: pool, lanes, deposits first, bundles.

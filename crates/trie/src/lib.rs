@@ -1,0 +1,1 @@
+//! Keeps Merkle-Patricia tries: incremental roots, proofs, and partial tries from a witness.

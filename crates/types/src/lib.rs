@@ -1,0 +1,47 @@
+//! Names the nouns: chain config, blocks, transactions, deposits, batches, bundles, certificates, numbers as newtypes, wire codecs.
+//!
+//! What it deliberately does not do: it executes nothing, stores nothing and talks to nobody. Everything here is a value, so
+//! that the node, the zkVM guest and the tests mean the same thing by the same word.
+//!
+//! Start reading at [`OrderedBlock`] (what sequencers agree on), then [`BlockInput`] (what one rollup executes), then
+//! [`Block`] (what came out), then [`BatchHeader`] (what L1 hears of it).
+//!
+//! Invariants: no clock, no randomness, no hash-order iteration; every decoder is bounded and never panics.
+#![no_std]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod batch;
+mod block;
+mod config;
+mod error;
+mod fee;
+mod heads;
+mod inbox;
+mod numbers;
+mod ordered;
+pub mod predeploys;
+mod receipt;
+mod state;
+mod transaction;
+
+pub use batch::{BATCH_BLOBS_MAX, BatchBlock, BatchHeader, CommittedBatch};
+pub use block::{
+    Block, BlockInput, HeaderFacts, InputTransaction, L1Origin, Outcome, SealedBlock, Skip, SkippedTransaction,
+    seal_header,
+};
+pub use config::{ChainConfig, GenesisAccount, L1Contracts};
+pub use error::{Error, Severity};
+pub use fee::{L1FeeParams, compressed_size_estimate, l1_data_fee};
+pub use heads::{FinalityRung, Heads};
+pub use inbox::{InboxMessage, MessageKind, alias_l1_address, undo_l1_alias};
+pub use numbers::{BatchIndex, Height, L1Number, L2Number, MessageIndex, RollupId};
+pub use ordered::{Certificate, OrderedBlock, RollupSection};
+pub use receipt::{Receipt, receipts_root};
+pub use state::{Account, AccountChange, EMPTY_CODE_HASH, GenesisState, StateChanges, StateRead};
+pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, transactions_root};
+
+pub use alloy_consensus::Header;
+pub use alloy_eip7928::BlockAccessList;
