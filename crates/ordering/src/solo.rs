@@ -1,0 +1,132 @@
+//! One sequencer: its signature is the certificate.
+//!
+//! It never signs two different blocks at one height that anybody can see. The next height is proposed only after the
+//! application said `done`, which it says when block and certificate are durable; a restart begins above what is durable.
+//! After a crash between signing and `done` a new block may be signed at the same height, but then the first signature never
+//! left the process: it went only to the application, which publishes what it has stored and nothing else.
+
+use std::time::Duration;
+
+use alloy_primitives::B256;
+use sluice_types::{Certificate, Height, OrderedBlock};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{self, Instant},
+};
+
+use crate::{Error, Event, Key, Reason, Wake, certificate::certify};
+
+/// Blocks between signing and `done`. One, because the guarantee above rests on it; making a proposal is short against
+/// executing a block, so more would gain little.
+pub const IN_FLIGHT_MAX: usize = 1;
+/// How long a proposal may take. After that the height is asked for again at the next opportunity.
+pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often to warn while a finalised block is not durable. There is no limit: going on without it would be wrong.
+pub const DONE_WARNING: Duration = Duration::from_secs(10);
+
+/// How one sequencer works. Local to the node.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Shortest time between two blocks while there is something to order. At least 1 ms.
+    pub block_time: Duration,
+    /// Longest time between two blocks when there is nothing. At least `block_time`.
+    pub heartbeat: Duration,
+    /// Signs the blocks.
+    pub key: Key,
+}
+
+impl Config {
+    /// The usual cadence: 200 ms under work, 5 s idle.
+    pub const fn new(key: Key) -> Self {
+        Self { block_time: Duration::from_millis(200), heartbeat: Duration::from_secs(5), key }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.block_time < Duration::from_millis(1) {
+            return Err(Error::Config("block_time is below 1 ms; give 1 ms or more"));
+        }
+        if self.heartbeat < self.block_time {
+            return Err(Error::Config("heartbeat is shorter than block_time; give at least as much"));
+        }
+        Ok(())
+    }
+}
+
+/// Orders blocks above `start` (the last durable height and its hash; height 0 and zero for a new chain) until the
+/// application goes away.
+///
+/// Errors: [`Error::Config`], [`Error::WrongProposal`], [`Error::ApplicationGone`].
+pub async fn run(
+    config: Config,
+    start: (Height, B256),
+    events: mpsc::Sender<Event>,
+    wake: Wake,
+) -> Result<(), Error> {
+    config.check()?;
+    let mut tip = start;
+    let mut last_block = Instant::now();
+    loop {
+        let reason = next_turn(&config, last_block, &wake).await;
+        let asked = Instant::now();
+        let Some(block) = propose(&events, tip, reason).await? else {
+            // A heartbeat that is not wanted is not asked for again before another heartbeat.
+            if reason == Reason::Heartbeat {
+                last_block = asked;
+            }
+            continue;
+        };
+        let hash = block.hash();
+        let certificate = certify(&config.key, block.height, hash);
+        finalize(&events, block, certificate).await?;
+        tip = (tip.0.next(), hash);
+        // Counted from the question, so that the time spent executing does not add to the block time.
+        last_block = asked;
+        metrics::gauge!("ordering_height").set(tip.0.0 as f64);
+    }
+}
+
+/// Waits until there is work and the block time has passed, or until the heartbeat.
+async fn next_turn(config: &Config, last_block: Instant, wake: &Wake) -> Reason {
+    tokio::select! {
+        biased;
+        () = async { wake.woken().await; time::sleep_until(last_block + config.block_time).await } => Reason::Work,
+        () = time::sleep_until(last_block + config.heartbeat) => Reason::Heartbeat,
+    }
+}
+
+async fn propose(
+    events: &mpsc::Sender<Event>,
+    tip: (Height, B256),
+    reason: Reason,
+) -> Result<Option<OrderedBlock>, Error> {
+    let (reply, answer) = oneshot::channel();
+    let (height, parent) = (tip.0.next(), tip.1);
+    let gone = Error::ApplicationGone("asked for a block");
+    events.send(Event::Propose { height, parent, reason, reply }).await.map_err(|_| gone.clone())?;
+    let Ok(answer) = time::timeout(PROPOSE_TIMEOUT, answer).await else {
+        tracing::warn!(%height, timeout = ?PROPOSE_TIMEOUT, "no proposal in time");
+        metrics::counter!("ordering_proposals_late").increment(1);
+        return Ok(None);
+    };
+    let Some(block) = answer.map_err(|_| gone)? else { return Ok(None) };
+    if (block.height, block.parent) != (height, parent) {
+        return Err(Error::WrongProposal { height, parent, got_height: block.height, got_parent: block.parent });
+    }
+    Ok(Some(block))
+}
+
+async fn finalize(events: &mpsc::Sender<Event>, block: OrderedBlock, certificate: Certificate) -> Result<(), Error> {
+    let (done, mut durable) = oneshot::channel();
+    let height = block.height;
+    let gone = Error::ApplicationGone("storing a finalised block");
+    events.send(Event::Finalized { block, certificate, done }).await.map_err(|_| gone.clone())?;
+    loop {
+        match time::timeout(DONE_WARNING, &mut durable).await {
+            Ok(done) => return done.map_err(|_| gone),
+            Err(_) => tracing::warn!(%height, "a finalised block is not durable yet; ordering waits for it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
