@@ -1,1 +1,30 @@
 //! Knows Ethereum: heads, events, blobs, contract bindings, sending with fee bumps and reorg tracking.
+//!
+//! ```text
+//!            ┌ heads, headers, events ─ execution RPC ┐
+//!   [`L1`] ──┤                                        ├─ [`RpcL1`]         (in tests: `fake::FakeL1`)
+//!            └ blobs ────────────────── beacon REST ──┘
+//!   [`Sender`] ─ prepare ▸ (caller stores the record) ▸ advance ▸ advance … ▸ confirmed
+//! ```
+//!
+//! What it deliberately does not do: it remembers nothing across restarts and follows no reorg. It reads what it is asked for,
+//! checks it against itself, and says [`Severity::Reset`](sluice_types::Severity) when two answers do not belong to one chain;
+//! `follow` rewinds. It does not decide what a batch holds; `settle` does.
+//!
+//! Invariants:
+//! - Events are given out only together with the headers they belong to, hash by hash, parent by parent.
+//! - A batch's hash and a message's rolling hash are recomputed, a blob's commitment is recomputed: a lying endpoint is noticed.
+//! - The facts of an L1 block are a function of its header alone, so that every node derives the same.
+//! - Every transaction attempt is handed to the caller before it is broadcast.
+//!
+//! Start reading at [`L1`], then [`Sender`].
+
+mod blobs;
+mod error;
+mod seam;
+mod sender;
+
+pub use blobs::{Blob, Sidecar, blob_hashes, build_sidecar, warm_kzg};
+pub use error::Error;
+pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};
+pub use sender::{Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
