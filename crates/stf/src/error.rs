@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use sluice_types::{L2Number, Severity, Skip};
 
 /// Execution stopped without an outcome. Never a transaction's own fault, except for [`Error::Invalid`], which only calls give.
@@ -11,6 +11,14 @@ pub enum Error<E> {
     /// A read of the state failed.
     #[error("reading state: {0}")]
     State(#[source] E),
+    /// A code in the state is not code.
+    #[error("code {hash} is malformed: {reason}")]
+    Code {
+        /// Its hash.
+        hash: B256,
+        /// What is wrong.
+        reason: String,
+    },
     /// The input is not for the block after the parent.
     #[error("block {number} does not follow its parent {parent}; execute blocks in order")]
     NotNext {
@@ -49,7 +57,11 @@ impl<E> Error<E> {
         match self {
             Self::State(_) => Severity::Retry,
             Self::Invalid(_) => Severity::Reset,
-            Self::NotNext { .. } | Self::Timestamp { .. } | Self::SystemCall { .. } | Self::Engine(_) => Severity::Fatal,
+            Self::Code { .. }
+            | Self::NotNext { .. }
+            | Self::Timestamp { .. }
+            | Self::SystemCall { .. }
+            | Self::Engine(_) => Severity::Fatal,
         }
     }
 }

@@ -1,26 +1,60 @@
 //! Turns a parent state and a block into an outcome; the only room that names revm.
+//!
+//! One function of three things: [`execute_block`] takes the parent's header, a [`BlockInput`] and a [`StateRead`], and gives an
+//! [`Outcome`]: receipts, what was skipped and why, what changed, and the block access list of EIP-7928. The zkVM guest, the
+//! node and the tests call the same function.
+//!
+//! What it deliberately does not do: it keeps no state, computes no state root, recovers no senders, and runs nothing in
+//! parallel. It does not decide what a block contains: whoever makes the input has.
+//!
+//! ```text
+//! BlockInput ──► block ──► engine ──► revm, with handler at its cash desk
+//!                            │            │ reads
+//!                            ▼            ▼
+//!                  StateChanges,  ◄──── flat ──► StateRead
+//!                  access list
+//! ```
+//!
+//! Invariants:
+//! - Deterministic: no clock, randomness or hash-order iteration reaches a result.
+//! - A signed transaction that Ethereum would not let into a block is skipped, with its [`Skip`](sluice_types::Skip), and leaves
+//!   no trace, not even in the access list. A deposit is never skipped.
+//! - Wei are conserved: only a deposit's mint creates any, and nothing is burnt but by `SELFDESTRUCT` to self, as on Ethereum.
+//! - A failing read stops the block; it never looks like an empty account.
+//!
+//! Start reading at `block.rs`.
 #![cfg_attr(not(feature = "std"), no_std)]
-#![allow(clippy::todo, unused_variables, reason = "being written")]
 
 extern crate alloc;
 
+mod block;
 mod call;
+mod codes;
+pub mod engine;
 mod error;
+mod flat;
+mod genesis;
+mod handler;
 
-use sluice_types::{BlockInput, ChainConfig, GenesisState, Header, Outcome, StateRead};
+use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
 
-pub use call::{AccessListOutcome, CallEnv, CallOutcome, CallRequest, call, create_access_list, estimate_gas};
+pub use block::execute_block_with;
+pub use call::{
+    ACCESS_LIST_RUNS_MAX, AccessListOutcome, CALL_GAS_MAX, CallEnv, CallOutcome, CallRequest, call, create_access_list,
+    estimate_gas,
+};
+pub use codes::{CODES_MAX, Codes};
 pub use error::{Error, EstimateError};
-
-/// Most gas that one call may use.
-pub const CALL_GAS_MAX: u64 = 50_000_000;
-
-/// The state at genesis: the predeploys and the accounts of the config.
-pub fn genesis(config: &ChainConfig) -> GenesisState {
-    todo!()
-}
+pub use genesis::genesis;
 
 /// Executes the block after `parent` on the state that `parent` left.
-pub fn execute_block<S: StateRead>(config: &ChainConfig, parent: &Header, input: &BlockInput, state: &S) -> Result<Outcome, Error<S::Error>> {
-    todo!()
+///
+/// Errors: never for what a transaction does; see [`Error`].
+pub fn execute_block<S: StateRead>(
+    config: &ChainConfig,
+    parent: &Header,
+    input: &BlockInput,
+    state: &S,
+) -> Result<Outcome, Error<S::Error>> {
+    execute_block_with(config, parent, input, state, &mut Codes::default())
 }

@@ -1,0 +1,43 @@
+//! Code, analysed once and kept.
+
+use alloy_primitives::{B256, map::B256Map};
+use revm::bytecode::{Bytecode, BytecodeDecodeError};
+use sluice_types::StateRead;
+
+use crate::flat::ReadError;
+
+/// Most contracts whose analysed code is kept. A code has at most 24 KiB, so this is at most about 110 MB.
+pub const CODES_MAX: usize = 4096;
+
+/// Code by hash with its jump table, so that a contract called in every block is analysed once.
+///
+/// Only a saving: execution with a full cache, an empty one, or one from another chain gives the same outcome, since code is
+/// named by its hash.
+#[derive(Clone, Debug, Default)]
+pub struct Codes {
+    by_hash: B256Map<Bytecode>,
+}
+
+impl Codes {
+    /// The code with this hash, read from `state` the first time.
+    pub(crate) fn get<S: StateRead>(&mut self, hash: B256, state: &S) -> Result<Bytecode, ReadError<S::Error>> {
+        if let Some(code) = self.by_hash.get(&hash) {
+            return Ok(code.clone());
+        }
+        let bytes = state.code(hash).map_err(ReadError::State)?;
+        let code = Bytecode::new_raw_checked(bytes).map_err(|reason| ReadError::Code { hash, reason })?;
+        self.insert(hash, code.clone());
+        Ok(code)
+    }
+
+    /// Keeps `code`. A full cache is emptied first: simpler than any order of use, and as good for a working set that fits.
+    pub(crate) fn insert(&mut self, hash: B256, code: Bytecode) {
+        if self.by_hash.len() >= CODES_MAX {
+            self.by_hash.clear();
+        }
+        self.by_hash.insert(hash, code);
+    }
+}
+
+/// Re-exported so that [`ReadError`] can name it.
+pub(crate) type CodeError = BytecodeDecodeError;

@@ -1,0 +1,317 @@
+//! The state while a block executes: one flat map over the parent's state, with the history that the access list needs.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use alloy_eip7928::{
+    AccountChanges, BalanceChange, BlockAccessIndex, BlockAccessList, CodeChange, NonceChange, SlotChanges,
+    StorageChange,
+};
+use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
+use revm::{
+    Database,
+    bytecode::Bytecode,
+    database_interface::DBErrorMarker,
+    primitives::StorageKeyMap,
+    state::{AccountId, AccountInfo, EvmState},
+};
+use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges, StateRead};
+
+use crate::codes::{CodeError, Codes};
+
+/// Why a read failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError<E> {
+    #[error("reading state: {0}")]
+    State(#[source] E),
+    #[error("code {hash} is malformed: {reason}")]
+    Code { hash: B256, reason: CodeError },
+}
+
+impl<E: core::error::Error + Send + Sync + 'static> DBErrorMarker for ReadError<E> {}
+
+/// Values of one thing after the block access indices at which it changed, ascending.
+type History<T> = Vec<(u64, T)>;
+
+/// Notes that something now is `now`. Several changes at one index are one; a change back is none.
+fn note<T: PartialEq>(history: &mut History<T>, index: u64, before_block: &T, now: T) {
+    if history.last().is_some_and(|(last, _)| *last == index) {
+        history.pop();
+        let before = history.last().map_or(before_block, |(_, value)| value);
+        if *before == now {
+            return;
+        }
+    }
+    history.push((index, now));
+}
+
+/// One storage slot that was read or written.
+#[derive(Debug, Default)]
+struct Slot {
+    before: U256,
+    now: U256,
+    /// Touched by a transaction that counts; a skipped one leaves no trace.
+    accessed: bool,
+    history: History<U256>,
+}
+
+/// One account that was read.
+#[derive(Debug)]
+struct Entry {
+    address: Address,
+    before: Option<Account>,
+    now: Option<AccountInfo>,
+    storage: StorageKeyMap<Slot>,
+    /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
+    storage_gone: bool,
+    accessed: bool,
+    balances: History<U256>,
+    nonces: History<u64>,
+    codes: History<(B256, Bytes)>,
+}
+
+/// The state of the parent, and over it what the block has read and written.
+#[derive(Debug)]
+pub(crate) struct Flat<'a, S> {
+    state: &'a S,
+    codes: &'a mut Codes,
+    index_of: AddressMap<usize>,
+    entries: Vec<Entry>,
+    /// EIP-7928 index of what is committed next.
+    access_index: u64,
+}
+
+impl<'a, S: StateRead> Flat<'a, S> {
+    pub(crate) fn new(state: &'a S, codes: &'a mut Codes) -> Self {
+        Self { state, codes, index_of: AddressMap::default(), entries: Vec::new(), access_index: 0 }
+    }
+
+    /// Sets the EIP-7928 index of what is committed next.
+    pub(crate) fn set_access_index(&mut self, index: u64) {
+        self.access_index = index;
+    }
+
+    /// Place of the account, which is read when it is new.
+    fn position(&mut self, address: Address) -> Result<usize, ReadError<S::Error>> {
+        if let Some(&position) = self.index_of.get(&address) {
+            return Ok(position);
+        }
+        let before = self.state.account(address).map_err(ReadError::State)?;
+        let position = self.entries.len();
+        let now = before.map(|account| AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code_hash,
+            account_id: AccountId::new(position),
+            code: None,
+        });
+        self.entries.push(Entry {
+            address,
+            before,
+            now,
+            storage: StorageKeyMap::default(),
+            storage_gone: false,
+            accessed: false,
+            balances: Vec::new(),
+            nonces: Vec::new(),
+            codes: Vec::new(),
+        });
+        self.index_of.insert(address, position);
+        Ok(position)
+    }
+
+    fn slot(&mut self, position: usize, slot: U256) -> Result<U256, ReadError<S::Error>> {
+        let entry = &mut self.entries[position];
+        if let Some(known) = entry.storage.get(&slot) {
+            return Ok(known.now);
+        }
+        // An account that was not there has no storage; asking would only cost.
+        let value = if entry.storage_gone || entry.before.is_none() {
+            U256::ZERO
+        } else {
+            self.state.storage(entry.address, slot).map_err(ReadError::State)?
+        };
+        entry.storage.insert(slot, Slot { before: value, now: value, accessed: false, history: Vec::new() });
+        Ok(value)
+    }
+
+    /// Takes over what one transaction or system call touched.
+    pub(crate) fn commit(&mut self, touched: EvmState) {
+        let index = self.access_index;
+        for (address, account) in touched {
+            let position = account.info.account_id.map_or_else(|| self.index_of[&address], AccountId::get);
+            let entry = &mut self.entries[position];
+            entry.accessed = true;
+            let destroyed = account.is_touched() && account.is_selfdestructed();
+            for (key, slot) in &account.storage {
+                let known = entry.storage.entry(*key).or_default();
+                known.accessed = true;
+                if account.is_touched() && !destroyed && known.now != slot.present_value {
+                    known.now = slot.present_value;
+                    note(&mut known.history, index, &known.before, known.now);
+                }
+            }
+            if destroyed {
+                entry.storage_gone = true;
+                for slot in entry.storage.values_mut().filter(|slot| !slot.now.is_zero()) {
+                    slot.now = U256::ZERO;
+                    note(&mut slot.history, index, &slot.before, U256::ZERO);
+                }
+            }
+            if !account.is_touched() {
+                // Only read; its code may have been loaded meanwhile.
+                if let Some(now) = &mut entry.now {
+                    now.code = account.info.code;
+                }
+                continue;
+            }
+            // EIP-161. Before it, the engine marks an empty account that must stay as created.
+            let gone = destroyed || (account.info.is_empty() && !account.is_created());
+            entry.set((!gone).then_some(account.info), index, position, self.codes);
+        }
+    }
+
+    /// What the block changed, and its access list.
+    pub(crate) fn finish(self) -> (StateChanges, BlockAccessList) {
+        let mut entries = self.entries;
+        entries.sort_unstable_by_key(|entry| entry.address);
+        let mut changes = StateChanges::default();
+        let mut access_list = BlockAccessList::with_capacity(entries.len());
+        let mut accounts = Vec::new();
+        for entry in entries {
+            if let Some(change) = entry.change() {
+                if let Some(code) = entry.new_code() {
+                    changes.codes.insert(code.0, code.1);
+                }
+                accounts.push((entry.address, change));
+            }
+            if entry.accessed {
+                access_list.push(entry.into_access());
+            }
+        }
+        // From a sorted run, so built in one pass.
+        changes.accounts = accounts.into_iter().collect();
+        (changes, access_list)
+    }
+}
+
+impl Entry {
+    fn set(&mut self, now: Option<AccountInfo>, index: u64, position: usize, codes: &mut Codes) {
+        let (old_balance, old_nonce, old_code) =
+            self.now.as_ref().map_or((U256::ZERO, 0, EMPTY_CODE_HASH), |old| (old.balance, old.nonce, old.code_hash));
+        let before = self.before.unwrap_or_default();
+        let (balance, nonce, code_hash) =
+            now.as_ref().map_or((U256::ZERO, 0, EMPTY_CODE_HASH), |new| (new.balance, new.nonce, new.code_hash));
+        if balance != old_balance {
+            note(&mut self.balances, index, &before.balance, balance);
+        }
+        if nonce != old_nonce {
+            note(&mut self.nonces, index, &before.nonce, nonce);
+        }
+        if code_hash != old_code {
+            let code = now.as_ref().and_then(|new| new.code.clone()).unwrap_or_default();
+            let bytes = code.original_bytes();
+            if !bytes.is_empty() {
+                codes.insert(code_hash, code);
+            }
+            // Codes are equal when their hashes are; the bytes of the code before the block are not needed to say so.
+            if self.codes.last().is_some_and(|(last, _)| *last == index) {
+                self.codes.pop();
+            }
+            let last = self.codes.last().map_or(before.code_hash, |(_, (hash, _))| *hash);
+            if last != code_hash {
+                self.codes.push((index, (code_hash, bytes)));
+            }
+        }
+        self.now = now.map(|info| AccountInfo { account_id: AccountId::new(position), ..info });
+    }
+
+    fn wiped(&self) -> bool {
+        self.storage_gone && self.before.is_some()
+    }
+
+    /// The difference from before the block, if there is one.
+    fn change(&self) -> Option<AccountChange> {
+        let account = self.now.as_ref().map(|info| Account {
+            nonce: info.nonce,
+            balance: info.balance,
+            code_hash: info.code_hash,
+        });
+        let wiped = self.wiped();
+        let differs = |slot: &Slot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
+        let storage: BTreeMap<_, _> =
+            self.storage.iter().filter(|(_, slot)| differs(slot)).map(|(key, slot)| (*key, slot.now)).collect();
+        if account == self.before && storage.is_empty() && !wiped {
+            return None;
+        }
+        Some(AccountChange { account, storage_wiped: wiped, storage })
+    }
+
+    /// The code that the account has now and did not have before the block.
+    fn new_code(&self) -> Option<(B256, Bytes)> {
+        let (_, (hash, bytes)) = self.codes.last()?;
+        let before = self.before.map_or(EMPTY_CODE_HASH, |account| account.code_hash);
+        (*hash != before && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
+    }
+
+    fn into_access(self) -> AccountChanges {
+        let mut storage_changes = Vec::new();
+        let mut storage_reads = Vec::new();
+        for (slot, known) in self.storage {
+            if !known.history.is_empty() {
+                let changes =
+                    known.history.into_iter().map(|(at, value)| StorageChange::new(BlockAccessIndex::new(at), value));
+                storage_changes.push(SlotChanges::new(slot, changes.collect()));
+            } else if known.accessed {
+                storage_reads.push(slot);
+            }
+        }
+        storage_changes.sort_unstable_by_key(|change| change.slot);
+        storage_reads.sort_unstable();
+        AccountChanges {
+            address: self.address,
+            storage_changes,
+            storage_reads,
+            balance_changes: self
+                .balances
+                .into_iter()
+                .map(|(at, balance)| BalanceChange::new(BlockAccessIndex::new(at), balance))
+                .collect(),
+            nonce_changes: self
+                .nonces
+                .into_iter()
+                .map(|(at, nonce)| NonceChange::new(BlockAccessIndex::new(at), nonce))
+                .collect(),
+            code_changes: self
+                .codes
+                .into_iter()
+                .map(|(at, (_, bytes))| CodeChange::new(BlockAccessIndex::new(at), bytes))
+                .collect(),
+        }
+    }
+}
+
+impl<S: StateRead> Database for Flat<'_, S> {
+    type Error = ReadError<S::Error>;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
+        let position = self.position(address)?;
+        Ok(self.entries[position].now.clone())
+    }
+
+    fn code_by_hash(&mut self, hash: B256) -> Result<Bytecode, Self::Error> {
+        self.codes.get(hash, self.state)
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, Self::Error> {
+        let position = self.position(address)?;
+        self.slot(position, slot)
+    }
+
+    fn storage_by_account_id(&mut self, _: Address, account: AccountId, slot: U256) -> Result<U256, Self::Error> {
+        self.slot(account.get(), slot)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
+        self.state.block_hash(number).map_err(ReadError::State)
+    }
+}
