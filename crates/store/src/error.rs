@@ -25,7 +25,9 @@ pub enum Error {
         supported: u64,
     },
     /// The directory holds another chain.
-    #[error("the store holds another chain: {what} is {found} there and {expected} in the config; give this chain its own data directory")]
+    #[error(
+        "the store holds another chain: {what} is {found} there and {expected} in the config; give this chain its own data directory"
+    )]
     OtherChain {
         /// What differs.
         what: &'static str,
@@ -89,7 +91,9 @@ pub enum Error {
         head_hash: B256,
     },
     /// A message does not continue the queue, or names another L1 block than the one it came with.
-    #[error("inbox message {index} of L1 block {l1_number} is out of order: message {expected} of L1 block {l1_expected} was due")]
+    #[error(
+        "inbox message {index} of L1 block {l1_number} is out of order: message {expected} of L1 block {l1_expected} was due"
+    )]
     MessageOrder {
         /// Offered.
         index: MessageIndex,
@@ -101,7 +105,9 @@ pub enum Error {
         l1_expected: L1Number,
     },
     /// A batch does not continue the chain of batches, or names another L1 block than the one it came with.
-    #[error("batch {index} of L1 block {l1_number} is out of order: batch {expected} of L1 block {l1_expected} was due")]
+    #[error(
+        "batch {index} of L1 block {l1_number} is out of order: batch {expected} of L1 block {l1_expected} was due"
+    )]
     BatchOrder {
         /// Offered.
         index: BatchIndex,
@@ -112,8 +118,22 @@ pub enum Error {
         /// L1 block that it came with.
         l1_expected: L1Number,
     },
+    /// A batch does not start where the one before ended.
+    #[error("batch {index} holds blocks {first} to {last}; the first should be {first_expected}")]
+    BatchRange {
+        /// Offered.
+        index: BatchIndex,
+        /// Its first block.
+        first: L2Number,
+        /// Its last block.
+        last: L2Number,
+        /// One more than the last block of the batch before.
+        first_expected: L2Number,
+    },
     /// The store holds something that this program did not write.
-    #[error("the store is damaged: {0}; restore a copy, or start with an empty data directory and derive the chain from L1 again")]
+    #[error(
+        "the store is damaged: {0}; restore a copy, or start with an empty data directory and derive the chain from L1 again"
+    )]
     Damaged(String),
     /// The trie refused.
     #[error("trie: {0}")]
