@@ -49,11 +49,7 @@ pub fn signer(certificate: &Certificate) -> Result<Address, Error> {
 /// Errors: those of [`signer`], and [`Error::Unauthorised`].
 pub fn verify_certificate(certificate: &Certificate, authorised: &[Address]) -> Result<(), Error> {
     let signer = signer(certificate)?;
-    if authorised.contains(&signer) {
-        Ok(())
-    } else {
-        Err(Error::Unauthorised { height: certificate.height, signer })
-    }
+    if authorised.contains(&signer) { Ok(()) } else { Err(Error::Unauthorised { height: certificate.height, signer }) }
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ pub enum Error {
     #[error("certificate scheme {0} is unknown; this version knows 0 (one sequencer)")]
     Scheme(u8),
     /// The proof is not a canonical recoverable signature.
-    #[error("the certificate of height {0} holds no canonical 65-byte signature (r, s at most half the order, v 27 or 28)")]
+    #[error(
+        "the certificate of height {0} holds no canonical 65-byte signature (r, s at most half the order, v 27 or 28)"
+    )]
     Proof(Height),
     /// Somebody signed, but nobody who may.
     #[error("the certificate of height {height} is signed by {signer}, who is not an authorised sequencer")]

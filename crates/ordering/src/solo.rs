@@ -56,49 +56,80 @@ impl Config {
 /// application goes away.
 ///
 /// Errors: [`Error::Config`], [`Error::WrongProposal`], [`Error::ApplicationGone`].
-pub async fn run(
-    config: Config,
-    start: (Height, B256),
-    events: mpsc::Sender<Event>,
-    wake: Wake,
-) -> Result<(), Error> {
+pub async fn run(config: Config, start: (Height, B256), events: mpsc::Sender<Event>, wake: Wake) -> Result<(), Error> {
     config.check()?;
     let mut tip = start;
-    let mut last_block = Instant::now();
+    let mut turn = Turn::new();
     loop {
-        let reason = next_turn(&config, last_block, &wake).await;
-        let asked = Instant::now();
-        let Some(block) = propose(&events, tip, reason).await? else {
-            // A heartbeat that is not wanted is not asked for again before another heartbeat.
-            if reason == Reason::Heartbeat {
-                last_block = asked;
+        let reason = turn.next(&config, &wake).await;
+        match propose(&events, tip, reason).await? {
+            Answer::Block(block) => {
+                let hash = block.hash();
+                let certificate = certify(&config.key, block.height, hash);
+                finalize(&events, block, certificate).await?;
+                tip = (tip.0.next(), hash);
+                turn.ordered();
+                metrics::gauge!("ordering_height").set(tip.0.0 as f64);
             }
-            continue;
-        };
-        let hash = block.hash();
-        let certificate = certify(&config.key, block.height, hash);
-        finalize(&events, block, certificate).await?;
-        tip = (tip.0.next(), hash);
-        // Counted from the question, so that the time spent executing does not add to the block time.
-        last_block = asked;
-        metrics::gauge!("ordering_height").set(tip.0.0 as f64);
+            Answer::Nothing => turn.nothing(reason),
+            Answer::Late => turn.woken = true,
+        }
     }
 }
 
-/// Waits until there is work and the block time has passed, or until the heartbeat.
-async fn next_turn(config: &Config, last_block: Instant, wake: &Wake) -> Reason {
-    tokio::select! {
-        biased;
-        () = async { wake.woken().await; time::sleep_until(last_block + config.block_time).await } => Reason::Work,
-        () = time::sleep_until(last_block + config.heartbeat) => Reason::Heartbeat,
+/// When to ask next.
+struct Turn {
+    /// When a proposal was last asked for. Times count from here, so that executing a block does not add to the block time.
+    asked: Instant,
+    /// When a block was last asked for and came, or a heartbeat passed without one.
+    beat: Instant,
+    /// Woken, and not yet asked since.
+    woken: bool,
+}
+
+impl Turn {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { asked: now, beat: now, woken: false }
+    }
+
+    /// Waits until there is work and the block time has passed, or until the heartbeat.
+    async fn next(&mut self, config: &Config, wake: &Wake) -> Reason {
+        let heartbeat = self.beat + config.heartbeat;
+        if !self.woken {
+            tokio::select! {
+                biased;
+                () = wake.woken() => self.woken = true,
+                () = time::sleep_until(heartbeat) => {}
+            }
+        }
+        // A question that gave nothing counts too: what is woken without end is not asked without end.
+        time::sleep_until(self.asked + config.block_time).await;
+        self.asked = Instant::now();
+        self.woken = false;
+        if self.asked >= heartbeat { Reason::Heartbeat } else { Reason::Work }
+    }
+
+    fn ordered(&mut self) {
+        self.beat = self.asked;
+    }
+
+    /// A heartbeat that is not wanted is not asked for again before another heartbeat.
+    fn nothing(&mut self, reason: Reason) {
+        if reason == Reason::Heartbeat {
+            self.beat = self.asked;
+        }
     }
 }
 
-async fn propose(
-    events: &mpsc::Sender<Event>,
-    tip: (Height, B256),
-    reason: Reason,
-) -> Result<Option<OrderedBlock>, Error> {
+/// What the application said to a question.
+enum Answer {
+    Block(OrderedBlock),
+    Nothing,
+    Late,
+}
+
+async fn propose(events: &mpsc::Sender<Event>, tip: (Height, B256), reason: Reason) -> Result<Answer, Error> {
     let (reply, answer) = oneshot::channel();
     let (height, parent) = (tip.0.next(), tip.1);
     let gone = Error::ApplicationGone("asked for a block");
@@ -106,13 +137,13 @@ async fn propose(
     let Ok(answer) = time::timeout(PROPOSE_TIMEOUT, answer).await else {
         tracing::warn!(%height, timeout = ?PROPOSE_TIMEOUT, "no proposal in time");
         metrics::counter!("ordering_proposals_late").increment(1);
-        return Ok(None);
+        return Ok(Answer::Late);
     };
-    let Some(block) = answer.map_err(|_| gone)? else { return Ok(None) };
+    let Some(block) = answer.map_err(|_| gone)? else { return Ok(Answer::Nothing) };
     if (block.height, block.parent) != (height, parent) {
         return Err(Error::WrongProposal { height, parent, got_height: block.height, got_parent: block.parent });
     }
-    Ok(Some(block))
+    Ok(Answer::Block(block))
 }
 
 async fn finalize(events: &mpsc::Sender<Event>, block: OrderedBlock, certificate: Certificate) -> Result<(), Error> {

@@ -1,24 +1,226 @@
-//! The pool as other rooms see it.
+//! The pool as other rooms see it, and the threads that check what comes in.
+
 use std::sync::Arc;
+
 use alloy_primitives::{Address, B256, Bytes};
-use tokio::sync::broadcast;
-use crate::pool::{Content, PoolTransaction, Rejection};
+use parking_lot::Mutex;
+use sluice_store::{Snapshot, Store};
+use sluice_types::{EMPTY_CODE_HASH, StateRead};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::{
+    Clock, Config, Error, block_bytes_max,
+    error::ReadError,
+    pool::{Content, Pool, PoolHead, PoolTransaction, Rejection, Rules, SenderState, recover},
+};
+
+/// Submissions that wait to be checked; [`PoolHandle::submit`] waits while there are more.
+pub const SUBMISSIONS_MAX: usize = 4_096;
+/// Submissions that one thread checks at a time, with one snapshot of the state and one lock of the pool.
+const BATCH_MAX: usize = 64;
+/// Hashes that a subscriber may lag behind before it loses the oldest.
+const SUBSCRIPTION_LAG_MAX: usize = 8_192;
+/// How often a batch is measured against a new head when the chain moves meanwhile.
+const HEAD_ATTEMPTS_MAX: usize = 16;
 
 /// The pool as other rooms see it. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct PoolHandle(());
+pub struct PoolHandle {
+    shared: Arc<Shared>,
+    submissions: mpsc::Sender<Submission>,
+}
+
+/// What handle, checking threads and sequencer share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) pool: Mutex<Pool>,
+    pub(crate) store: Store,
+    pub(crate) engine: sluice_ordering::Handle,
+    pub(crate) clock: Clock,
+    rules: Rules,
+    pending: broadcast::Sender<B256>,
+}
+
+#[derive(Debug)]
+struct Submission {
+    raw: Bytes,
+    reply: oneshot::Sender<Result<B256, Rejection>>,
+}
 
 impl PoolHandle {
-    /// Takes a transaction in, or says why not. Waits while [`crate::SUBMISSIONS_MAX`] others are being checked.
-    pub async fn submit(&self, raw: Bytes) -> Result<B256, Rejection> { let _ = raw; todo!() }
+    /// Starts the checking threads. They end when the last handle is dropped.
+    pub(crate) fn start(
+        config: &Config,
+        store: Store,
+        head: PoolHead,
+        engine: sluice_ordering::Handle,
+    ) -> Result<(Self, Arc<Shared>), Error> {
+        let chain = store.config();
+        let rules = Rules {
+            tip_min_wei: config.tip_min_wei,
+            unprotected: config.unprotected_transactions,
+            ..Rules::new(chain, block_bytes_max(chain))
+        };
+        let pool = Mutex::new(Pool::new(config.pool.clone(), chain.l1_fee, head));
+        let (pending, _) = broadcast::channel(SUBSCRIPTION_LAG_MAX);
+        let shared = Arc::new(Shared { pool, store, engine, clock: config.clock.clone(), rules, pending });
+        let (submissions, queue) = mpsc::channel(SUBMISSIONS_MAX);
+        let queue = Arc::new(Mutex::new(queue));
+        for index in 0..config.check_threads.get() {
+            let (shared, queue) = (shared.clone(), queue.clone());
+            std::thread::Builder::new()
+                .name(format!("sluice-check-{index}"))
+                .spawn(move || {
+                    while let Some(batch) = next_batch(&queue) {
+                        shared.check(batch);
+                    }
+                })
+                .map_err(Error::Thread)?;
+        }
+        Ok((Self { shared: shared.clone(), submissions }, shared))
+    }
+
+    /// Takes a transaction in, or says why not. Waits while [`SUBMISSIONS_MAX`] others wait to be checked.
+    pub async fn submit(&self, raw: Bytes) -> Result<B256, Rejection> {
+        let gone = || Rejection::Unavailable("the node is stopping".into());
+        let (reply, answer) = oneshot::channel();
+        self.submissions.send(Submission { raw, reply }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
     /// The nonce that the sender's next transaction needs, when the pool holds pending ones; otherwise ask the state.
-    pub fn pending_nonce(&self, sender: Address) -> Option<u64> { let _ = sender; todo!() }
+    pub fn pending_nonce(&self, sender: Address) -> Option<u64> {
+        self.shared.pool.lock().pending_nonce(sender)
+    }
+
     /// A transaction in the pool.
-    pub fn get(&self, hash: B256) -> Option<Arc<PoolTransaction>> { let _ = hash; todo!() }
+    pub fn get(&self, hash: B256) -> Option<Arc<PoolTransaction>> {
+        self.shared.pool.lock().get(hash)
+    }
+
     /// How many transactions are (pending, queued).
-    pub fn status(&self) -> (usize, usize) { todo!() }
+    pub fn status(&self) -> (usize, usize) {
+        let pool = self.shared.pool.lock();
+        (pool.pending_count(), pool.queued_count())
+    }
+
     /// Everything in the pool.
-    pub fn content(&self) -> Content { todo!() }
+    pub fn content(&self) -> Content {
+        self.shared.pool.lock().content()
+    }
+
     /// Hashes of transactions that become pending, from now on. A slow reader loses the oldest and is told so.
-    pub fn subscribe(&self) -> broadcast::Receiver<B256> { todo!() }
+    pub fn subscribe(&self) -> broadcast::Receiver<B256> {
+        self.shared.pending.subscribe()
+    }
+}
+
+/// Waits for submissions and takes up to [`BATCH_MAX`]; `None` when no handle is left.
+fn next_batch(queue: &Mutex<mpsc::Receiver<Submission>>) -> Option<Vec<Submission>> {
+    let mut queue = queue.lock();
+    let mut batch = vec![queue.blocking_recv()?];
+    while batch.len() < BATCH_MAX
+        && let Ok(submission) = queue.try_recv()
+    {
+        batch.push(submission);
+    }
+    Some(batch)
+}
+
+type Reply = oneshot::Sender<Result<B256, Rejection>>;
+
+impl Shared {
+    /// Decodes, recovers, admits and answers a batch.
+    fn check(&self, batch: Vec<Submission>) {
+        let mut checked: Vec<(Arc<PoolTransaction>, Reply)> = Vec::with_capacity(batch.len());
+        for Submission { raw, reply } in batch {
+            match self.recover(raw) {
+                Ok(tx) => checked.push((Arc::new(tx), reply)),
+                Err(rejection) => answer(reply, Err(rejection)),
+            }
+        }
+        self.admit(checked);
+    }
+
+    fn recover(&self, raw: Bytes) -> Result<PoolTransaction, Rejection> {
+        let tx = self.rules.decode(&raw)?;
+        // Asked before the costly step, because clients send again what they do not see confirmed.
+        if self.pool.lock().get(*tx.tx_hash()).is_some() {
+            return Err(Rejection::AlreadyKnown);
+        }
+        recover(tx, raw)
+    }
+
+    /// Admits transactions by accounts of one head; when the head moves meanwhile, by those of the new one.
+    fn admit(&self, checked: Vec<(Arc<PoolTransaction>, Reply)>) {
+        for _ in 0..HEAD_ATTEMPTS_MAX {
+            let head = self.pool.lock().head().number;
+            let states: Result<Vec<SenderState>, String> = self
+                .store
+                .state(head)
+                .map_err(|error| error.to_string())
+                .and_then(|snapshot| checked.iter().map(|(tx, _)| sender_state(&snapshot, tx.sender)).collect());
+            let states = match states {
+                Ok(states) => states,
+                Err(error) => return refuse(checked, &error),
+            };
+            let mut pool = self.pool.lock();
+            if pool.head().number != head {
+                continue;
+            }
+            let now_ms = self.clock.now_ms();
+            let mut work = false;
+            for ((tx, reply), state) in checked.into_iter().zip(states) {
+                let hash = tx.hash();
+                let admitted = pool.admit(tx, state, now_ms).map(|risen| {
+                    work |= !risen.is_empty();
+                    self.announce(&risen);
+                    hash
+                });
+                answer(reply, admitted);
+            }
+            drop(pool);
+            if work {
+                self.engine.wake();
+            }
+            return;
+        }
+        refuse(checked, "the chain moves faster than accounts can be read; send again");
+    }
+
+    /// Tells subscribers what became pending.
+    pub(crate) fn announce(&self, risen: &[Arc<PoolTransaction>]) {
+        for tx in risen {
+            // An error means that nobody subscribes.
+            let _ = self.pending.send(tx.hash());
+        }
+    }
+}
+
+fn sender_state(snapshot: &Snapshot, sender: Address) -> Result<SenderState, String> {
+    read_sender(snapshot, sender).map_err(|error| error.to_string())
+}
+
+fn read_sender(snapshot: &Snapshot, sender: Address) -> Result<SenderState, ReadError> {
+    /// Code that delegates to another account. Source: EIP-7702.
+    const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
+    let account = snapshot.account(sender)?.unwrap_or_default();
+    let is_contract =
+        account.code_hash != EMPTY_CODE_HASH && !snapshot.code(account.code_hash)?.starts_with(&DELEGATION);
+    Ok(SenderState { nonce: account.nonce, balance_wei: account.balance, is_contract })
+}
+
+fn refuse(checked: Vec<(Arc<PoolTransaction>, Reply)>, reason: &str) {
+    for (_, reply) in checked {
+        answer(reply, Err(Rejection::Unavailable(reason.into())));
+    }
+}
+
+fn answer(reply: Reply, result: Result<B256, Rejection>) {
+    match &result {
+        Ok(_) => metrics::counter!("sequencer_submissions_total", "result" => "admitted").increment(1),
+        Err(_) => metrics::counter!("sequencer_submissions_total", "result" => "rejected").increment(1),
+    }
+    // An error means that the submitter went away; the transaction stays.
+    let _ = reply.send(result);
 }

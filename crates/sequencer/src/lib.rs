@@ -1,7 +1,38 @@
-//! Takes transactions in and decides what to propose: pool, lanes, deposits first, bundles.
-#![allow(clippy::todo, reason = "door first")]
+//! Takes transactions in and decides what to propose: inbox first, then the pool by tip; executes what is decided.
+//!
+//! ```text
+//!  rpc ─ submit ─▶ check threads ─▶ Pool ─┐                      ┌─▶ Executor ─▶ Store::state_root ─▶ Store::commit_block
+//!                 decode, recover         ├─▶ propose ─▶ engine ─┴─ finalised                              │
+//!  Store: L1 view (origin, inbox) ────────┘                                        Pool::on_block ◀────────┘─▶ done
+//! ```
+//!
+//! What it deliberately does not do: it does not agree on blocks (`ordering` does), does not read L1 (`follow` writes the L1 view
+//! into the store) and does not post anything. There are no bundles, no lanes and no other sequencers' proposals to verify; the pool is
+//! not gossiped and not kept over a restart.
+//!
+//! Invariants:
+//! - A block is durable with its certificate before the engine hears `done`, so before the next one is proposed.
+//! - Whatever the pool or the inbox offers, execution decides: what Ethereum would not take is skipped, and no block fails.
+//! - Inbox messages are taken in order, none left out, and only from L1 blocks at or below the block's L1 origin.
+//! - The pool never exceeds its [`pool::Limits`], and never offers a transaction above a nonce gap.
+//!
+//! Start reading at [`pool::Pool`] (who gets in), then `propose` (what a block holds), `apply` (what becomes of it) and
+//! [`Sequencer`] (the loop).
+
+mod apply;
+mod config;
+mod error;
 mod handle;
 pub mod pool;
-pub use handle::PoolHandle;
-/// Submissions that wait to be checked.
-pub const SUBMISSIONS_MAX: usize = 4096;
+mod propose;
+mod service;
+
+pub use config::{Clock, Config, block_bytes_max};
+pub use error::Error;
+pub use handle::{PoolHandle, SUBMISSIONS_MAX};
+pub use pool::{Content, PoolTransaction, Rejection};
+pub use propose::BLOCK_MESSAGES_MAX;
+pub use service::{Sequencer, start};
+
+#[cfg(test)]
+mod tests;

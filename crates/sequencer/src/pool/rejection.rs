@@ -64,7 +64,9 @@ pub enum Rejection {
         limit: u64,
     },
     /// EIP-1559: the tip does not fit under the cap.
-    #[error("max priority fee per gas higher than max fee per gas: maxPriorityFeePerGas: {tip_wei}, maxFeePerGas: {cap_wei}")]
+    #[error(
+        "max priority fee per gas higher than max fee per gas: maxPriorityFeePerGas: {tip_wei}, maxFeePerGas: {cap_wei}"
+    )]
     TipAboveFeeCap {
         /// Max priority fee.
         tip_wei: u128,
@@ -72,7 +74,9 @@ pub enum Rejection {
         cap_wei: u128,
     },
     /// The cap is below what the base fee can ever be here. A cap that is only below the present base fee is held, not refused.
-    #[error("max fee per gas less than block base fee: maxFeePerGas: {cap_wei}, lowest possible baseFee: {base_fee_wei}")]
+    #[error(
+        "max fee per gas less than block base fee: maxFeePerGas: {cap_wei}, lowest possible baseFee: {base_fee_wei}"
+    )]
     FeeCapTooLow {
         /// Max fee.
         cap_wei: u128,
@@ -118,7 +122,9 @@ pub enum Rejection {
         next: u64,
     },
     /// Too far ahead to wait for the nonces between.
-    #[error("nonce too high: next nonce {next}, tx nonce {nonce}; send the nonces between first, at most {gap_max} may be ahead")]
+    #[error(
+        "nonce too high: next nonce {next}, tx nonce {nonce}; send the nonces between first, at most {gap_max} may be ahead"
+    )]
     NonceTooHigh {
         /// The transaction's.
         nonce: u64,
@@ -131,7 +137,9 @@ pub enum Rejection {
     #[error("sender not an eoa: address {0}")]
     SenderNotEoa(Address),
     /// What the sender's waiting transactions and this one may cost together exceeds the balance.
-    #[error("insufficient funds for gas * price + value: balance {balance_wei}, queued cost {queued_wei}, tx cost {cost_wei}")]
+    #[error(
+        "insufficient funds for gas * price + value: balance {balance_wei}, queued cost {queued_wei}, tx cost {cost_wei}"
+    )]
     InsufficientFunds {
         /// Wei there.
         balance_wei: U256,
@@ -144,7 +152,9 @@ pub enum Rejection {
     #[error("already known")]
     AlreadyKnown,
     /// Another transaction with this nonce waits, and this one does not pay a tenth more.
-    #[error("replacement transaction underpriced: raise both fees by {bump_percent} % to at least maxFeePerGas {cap_min_wei}, maxPriorityFeePerGas {tip_min_wei}")]
+    #[error(
+        "replacement transaction underpriced: raise both fees by {bump_percent} % to at least maxFeePerGas {cap_min_wei}, maxPriorityFeePerGas {tip_min_wei}"
+    )]
     ReplacementUnderpriced {
         /// How much more is needed.
         bump_percent: u128,

@@ -1,0 +1,136 @@
+//! Builds the next ordered block from the store's L1 view and the pool.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, B256};
+use parking_lot::Mutex;
+use sluice_ordering::Reason;
+use sluice_store::Store;
+use sluice_types::{
+    Height, InboxMessage, L1Number, L1Origin, MessageIndex, MessageKind, OrderedBlock, RollupSection, inbox_gas,
+};
+
+use crate::{
+    Error, block_bytes_max,
+    pool::{Pool, PoolTransaction, Room, TRANSACTION_GAS_MAX},
+};
+
+/// Most inbox messages that one block consumes, whatever gas they ask for: forced bytes that do not decode ask for none.
+pub const BLOCK_MESSAGES_MAX: usize = 1_024;
+
+/// What the engine asks for, and what the proposer adds of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) height: Height,
+    pub(crate) parent: B256,
+    pub(crate) reason: Reason,
+    pub(crate) beneficiary: Address,
+    pub(crate) now_ms: u64,
+}
+
+/// A proposal together with the pool's transactions in it, whose senders are known.
+#[derive(Debug)]
+pub(crate) struct Proposal {
+    pub(crate) block: OrderedBlock,
+    pub(crate) transactions: Vec<Arc<PoolTransaction>>,
+}
+
+/// Builds the block: first the inbox, then the pool by tip. `None` when an empty block is not wanted, or while the L1 view does not
+/// yet reach the origin to build on.
+pub(crate) fn propose(store: &Store, pool: &Mutex<Pool>, request: &Request) -> Result<Option<Proposal>, Error> {
+    let head = store.head_block();
+    let parent_ms = store.ordered_head().map_or(0, |(_, _, timestamp_ms)| timestamp_ms);
+    let timestamp_ms = request.now_ms.max(parent_ms).max(head.block.header.timestamp.saturating_mul(1_000));
+    let Some(origin) = next_origin(store, &head.block.l1_origin, timestamp_ms / 1_000)? else {
+        tracing::debug!(origin = %head.block.l1_origin.number, "the L1 view does not reach the origin yet");
+        return Ok(None);
+    };
+    // Only the parent's own origin can be ahead of the clock.
+    let timestamp_ms = timestamp_ms.max(origin.timestamp.saturating_mul(1_000));
+
+    let (messages, messages_gas) = next_messages(store, head.block.inbox_count, origin.number)?;
+    let config = store.config();
+    let room = Room { gas: config.block_gas_limit.saturating_sub(messages_gas), bytes: block_bytes_max(config) };
+    let transactions = pool.lock().best(room);
+    if messages == 0 && transactions.is_empty() && request.reason == Reason::Work {
+        return Ok(None);
+    }
+    let section = RollupSection {
+        rollup: config.rollup_id(),
+        inbox_count: messages,
+        transactions: transactions.iter().map(|tx| tx.raw.clone()).collect(),
+        executed_number: head.number(),
+        executed_hash: head.hash,
+    };
+    let block = OrderedBlock {
+        height: request.height,
+        parent: request.parent,
+        timestamp_ms,
+        l1_origin: origin.number,
+        l1_origin_hash: origin.hash,
+        beneficiary: request.beneficiary,
+        sections: vec![section],
+    };
+    Ok(Some(Proposal { block, transactions }))
+}
+
+/// Whether the inbox holds a message that a block could consume now.
+pub(crate) fn has_messages(store: &Store, now_ms: u64) -> Result<bool, Error> {
+    let head = store.head_block();
+    let Some(origin) = next_origin(store, &head.block.l1_origin, now_ms / 1_000)? else { return Ok(false) };
+    Ok(next_messages(store, head.block.inbox_count, origin.number)?.0 > 0)
+}
+
+/// The L1 block to build on: the highest that is confirmed and not after `timestamp`, but never before the parent's.
+///
+/// `None` when the L1 view does not hold it yet.
+fn next_origin(store: &Store, parent: &L1Origin, timestamp: u64) -> Result<Option<L1Origin>, Error> {
+    let confirmed =
+        store.l1_head().map_or(0, |head| head.origin.number.0.saturating_sub(store.config().l1_confirmations));
+    // L1 timestamps ascend: find the first block above the parent's origin that is still in the future.
+    let (mut low, mut high) = (parent.number.0, confirmed.max(parent.number.0));
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        match store.l1_block(L1Number(middle))? {
+            Some(block) if block.origin.timestamp <= timestamp => low = middle,
+            _ => high = middle - 1,
+        }
+    }
+    let Some(block) = store.l1_block(L1Number(low))? else { return Ok(None) };
+    // Genesis names its origin by number only, because the config does.
+    if low == parent.number.0 && !parent.hash.is_zero() && block.origin.hash != parent.hash {
+        return Err(Error::OriginReplaced { number: parent.number, then: parent.hash, now: block.origin.hash });
+    }
+    Ok(Some(block.origin))
+}
+
+/// How many messages the block consumes, and the gas that they may use.
+fn next_messages(store: &Store, first: MessageIndex, origin: L1Number) -> Result<(u32, u64), Error> {
+    let gas_max = store.config().inbox_gas_per_block;
+    let (mut count, mut gas, mut usable_gas) = (0, 0u64, 0u64);
+    for index in (first.0..store.message_count().0).take(BLOCK_MESSAGES_MAX) {
+        let Some((message, _)) = store.message(MessageIndex(index))? else { break };
+        let asked = inbox_gas(&message);
+        let with = gas.saturating_add(asked);
+        // A single message always fits: the rule of `inbox_fits`, counted as we go.
+        if message.l1_number > origin || (count > 0 && with > gas_max) {
+            break;
+        }
+        (count, gas) = (count + 1, with);
+        // A forced transaction above the limit of one transaction never executes, so it takes no room from the pool's.
+        if message.kind == MessageKind::Deposit || asked <= TRANSACTION_GAS_MAX {
+            usable_gas = usable_gas.saturating_add(asked);
+        }
+    }
+    Ok((count, usable_gas))
+}
+
+/// Reads the messages that a block consumes. `None` when the L1 view does not hold them all.
+pub(crate) fn messages(store: &Store, first: MessageIndex, count: u32) -> Result<Option<Vec<InboxMessage>>, Error> {
+    let mut messages = Vec::new();
+    for index in first.0..first.0.saturating_add(u64::from(count)) {
+        let Some((message, _)) = store.message(MessageIndex(index))? else { return Ok(None) };
+        messages.push(message);
+    }
+    Ok(Some(messages))
+}
