@@ -32,8 +32,7 @@ pub const fn blobs_needed(payload_bytes: usize) -> usize {
 
 /// Lays a payload out in blobs. Errors: [`Error::TooLarge`] past [`PAYLOAD_BYTES_MAX`].
 pub fn to_blobs(payload: &[u8]) -> Result<Vec<Blob>, Error> {
-    let too_large =
-        Error::TooLarge { what: "the payload", size: payload.len() as u64, max: PAYLOAD_BYTES_MAX as u64 };
+    let too_large = Error::TooLarge { what: "the payload", size: payload.len() as u64, max: PAYLOAD_BYTES_MAX as u64 };
     let length = u32::try_from(payload.len()).map_err(|_| too_large.clone())?;
     if payload.len() > PAYLOAD_BYTES_MAX {
         return Err(too_large);
@@ -71,10 +70,10 @@ pub fn from_blobs(blobs: &[Blob]) -> Result<Vec<u8>, Error> {
         return Err(Error::Version { what: "the blob payload", version: bytes[0], known: VERSION });
     }
     let length = u32::from_be_bytes([bytes[1], bytes[2], bytes[3], bytes[4]]) as usize;
-    let end = HEADER_BYTES + length;
     if length > PAYLOAD_BYTES_MAX || blobs_needed(length) != blobs.len() {
         return Err(Error::Malformed { what: "the length of the blob payload" });
     }
+    let end = HEADER_BYTES + length;
     if bytes[end..].iter().any(|byte| *byte != 0) {
         return Err(Error::Malformed { what: "the padding of the last blob" });
     }

@@ -111,7 +111,7 @@ struct Cursor<'a> {
     consumed: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
     fn derive(&mut self, block: BatchBlock) -> Result<DerivedBlock, Error> {
         let number = self.parent.number.next();
         let l1_origin = self.origin(number, block.l1_origin)?;
@@ -148,7 +148,7 @@ impl Cursor<'_> {
     }
 
     /// The next `count` messages of the inbox, if this block may consume them.
-    fn messages(&self, block: L2Number, origin: L1Number, count: u32) -> Result<&[InboxMessage], Error> {
+    fn messages(&self, block: L2Number, origin: L1Number, count: u32) -> Result<&'a [InboxMessage], Error> {
         let end = self.consumed.saturating_add(count as usize);
         let messages = self.l1.messages.get(self.consumed..end).ok_or_else(|| Error::MessageUnknown {
             block,
