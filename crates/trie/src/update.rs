@@ -485,3 +485,21 @@ pub fn update_parallel<R: NodeRead + Sync>(
     let root = trie.seal(root, child, &mut out);
     Ok((root, out.finish()))
 }
+
+/// [`update`] of one storage trie with whole keys instead of hashed ones, so that tests can choose where keys part.
+#[cfg(test)]
+pub(crate) fn update_slots<R: NodeRead>(
+    reader: &R,
+    owner: B256,
+    root: B256,
+    slots: &alloc::collections::BTreeMap<B256, U256>,
+) -> Read<(B256, TrieChanges), R> {
+    if slots.is_empty() {
+        return Ok((root, TrieChanges::default()));
+    }
+    let changes = sorted(slots.iter().map(|(key, value)| (*key, NewValue::Slot(value))));
+    let (mut out, mut storage) = (Output::default(), Output::default());
+    let root = Trie { reader, owner: Some(owner) }.run(root, &changes, &mut storage)?;
+    out.nest(owner, storage);
+    Ok((root, out.finish()))
+}
