@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use sluice_types::{
-    Account, AccountChange, Block, BlockAccessList, Certificate, Header, InboxMessage, L1Number, L1Origin, L2Number,
-    MessageIndex, OrderedBlock, Receipt, SealedBlock, StateChanges, Transaction,
+    Account, AccountChange, BatchHeader, Block, BlockAccessList, Certificate, Header, InboxMessage, L1Number, L1Origin,
+    L2Number, MessageIndex, OrderedBlock, Receipt, SealedBlock, StateChanges, Transaction,
 };
 
-use crate::{BlockCommit, Error};
+use crate::{BlockCommit, Error, L1Fees, PendingBatch};
 
 /// Encodes a value.
 pub(crate) fn encode(value: &impl Encodable) -> Vec<u8> {
@@ -111,6 +111,28 @@ pub(crate) struct L1Claims {
     pub(crate) proven: L2Number,
     pub(crate) finalized: L2Number,
     pub(crate) l1_finalized: L1Number,
+}
+
+#[derive(RlpEncodable, RlpDecodable)]
+struct PendingRow {
+    header: BatchHeader,
+    payload: Bytes,
+    tx_hashes: Vec<B256>,
+    fees: L1Fees,
+    /// One entry, or none before the first attempt. An optional field would confuse nonce 0 with none.
+    nonce: Vec<u64>,
+}
+
+/// Stored form of a batch on its way to L1.
+pub(crate) fn encode_pending(pending: &PendingBatch) -> Vec<u8> {
+    let PendingBatch { header, payload, tx_hashes, fees, nonce } = pending.clone();
+    encode(&PendingRow { header, payload, tx_hashes, fees, nonce: nonce.into_iter().collect() })
+}
+
+/// The inverse of [`encode_pending`].
+pub(crate) fn decode_pending(bytes: &[u8]) -> Result<PendingBatch, Error> {
+    let PendingRow { header, payload, tx_hashes, fees, nonce } = decode("a pending batch", bytes)?;
+    Ok(PendingBatch { header, payload, tx_hashes, fees, nonce: nonce.first().copied() })
 }
 
 #[derive(RlpEncodable, RlpDecodable)]

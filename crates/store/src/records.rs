@@ -83,8 +83,7 @@ pub struct L1Fees {
 }
 
 /// A batch on its way to L1, as its poster remembers it across restarts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, RlpEncodable, RlpDecodable)]
-#[rlp(trailing)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PendingBatch {
     /// What it commits to.
     pub header: BatchHeader,

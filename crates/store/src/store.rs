@@ -336,13 +336,14 @@ impl Store {
     /// Batches on their way to L1, ascending by index.
     pub fn pending_batches(&self) -> Result<Vec<PendingBatch>, Error> {
         let table = self.engine.main.begin_read()?.open_table(tables::PENDING)?;
-        table.iter()?.map(|entry| codec::decode("a pending batch", entry?.1.value())).collect()
+        table.iter()?.map(|entry| codec::decode_pending(entry?.1.value())).collect()
     }
 
     /// Writes a batch on its way to L1; replaces the one with the same index.
     pub fn put_pending_batch(&self, pending: &PendingBatch) -> Result<(), Error> {
         self.engine.write_main(|txn| {
-            txn.open_table(tables::PENDING)?.insert(pending.header.index.0, codec::encode(pending).as_slice())?;
+            txn.open_table(tables::PENDING)?
+                .insert(pending.header.index.0, codec::encode_pending(pending).as_slice())?;
             Ok(())
         })
     }

@@ -1,1 +1,9 @@
-//! Tests.
+//! Tests at the store's door, with the real database.
+
+mod blocks;
+mod cost;
+mod crash;
+mod fixture;
+mod l1_view;
+mod opening;
+mod state;
