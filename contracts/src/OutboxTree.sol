@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 
 /// @title The Merkle tree of messages to L1: `Outbox` builds it on L2, `Bridge` checks proofs against it on L1.
-/// @dev Depth 32; a node is `keccak256(left ‖ right)`; an absent leaf is zero. A leaf hashes 160 bytes and a node 64, so neither
-/// can pose as the other.
+/// @dev Depth 32; a node is `keccak256(left ‖ right)`; an absent leaf is zero. A leaf hashes 160 bytes and a node 64,
+/// so neither can pose as the other.
 library OutboxTree {
     uint256 internal constant DEPTH = 32;
 

@@ -24,7 +24,8 @@ contract Bridge is IBridge, ReentrancyGuardTransient {
 
     uint256 private constant NAME_SIZE_MAX = 64;
     uint256 private constant SYMBOL_SIZE_MAX = 32;
-    /// @dev For each question to a token about itself. What follows costs more, so nobody can starve a question and still deposit.
+    /// @dev For each question to a token about itself. What follows costs more, so nobody can starve a question and
+    /// still deposit.
     uint256 private constant METADATA_GAS = 50_000;
 
     /// @inheritdoc IBridge
@@ -146,7 +147,8 @@ contract Bridge is IBridge, ReentrancyGuardTransient {
         bytes32 leaf = OutboxTree.leafHash(
             leafIndex, withdrawal.sender, withdrawal.target, withdrawal.value, keccak256(withdrawal.data)
         );
-        // Of an index above 32 bits the tree would use only the low ones, but the leaf holds all and the outbox makes no such leaf.
+        // Of an index above 32 bits the tree would use only the low ones, but the leaf holds all and the outbox makes
+        // no such leaf.
         bytes32 root = OutboxTree.rootFrom(leaf, leafIndex, proof);
         bytes32 outboxRoot = IRollup(rollup).batch(batchIndex).outboxRoot;
         if (root != outboxRoot) revert NotInOutbox(root, outboxRoot);

@@ -42,7 +42,8 @@ contract Outbox is IOutbox {
         emit MessageSent(index, msg.sender, target, msg.value, data, leaf, newRoot);
     }
 
-    /// @dev Climbs from the leaf to the new root. Where the path first is a left node, the subtree below has just become full.
+    /// @dev Climbs from the leaf to the new root. Where the path first is a left node, the subtree below has just
+    /// become full.
     function _append(bytes32 leaf, uint64 index) private returns (bytes32 node) {
         node = leaf;
         bytes32 empty = bytes32(0);

@@ -2,14 +2,15 @@
 pragma solidity ^0.8.28;
 
 /// @title The L1 side of the bridge: holds what exists on L2, and carries out messages from L2.
-/// @notice ETH arrives through the inbox, ERC-20 tokens here. Everything leaves by claiming a message of the L2 `Outbox`.
+/// @notice ETH arrives through the inbox, ERC-20 tokens here. Everything leaves by claiming a message of the L2
+/// `Outbox`.
 ///
-/// Assumptions: a final batch's outbox root is true (see `IRollup`). A token's balance moves only by transfers: what a rebasing
-/// token gains or loses by itself is not followed. A message is carried out by whoever claims it, with the gas they choose; a
-/// target that swallows the failure of its inner calls must itself see to its gas.
+/// Assumptions: a final batch's outbox root is true (see `IRollup`). A token's balance moves only by transfers: what a
+/// rebasing token gains or loses by itself is not followed. A message is carried out by whoever claims it, with the gas
+/// they choose; a target that swallows the failure of its inner calls must itself see to its gas.
 ///
-/// Liveness: a message whose target reverts stays unclaimed and can be claimed at any later time; nothing expires. A token that
-/// refuses a recipient keeps that recipient's amount here.
+/// Liveness: a message whose target reverts stays unclaimed and can be claimed at any later time; nothing expires. A
+/// token that refuses a recipient keeps that recipient's amount here.
 interface IBridge {
     /// @notice A message from L2, as the `Outbox` recorded it.
     /// @param sender Who sent it on L2.
@@ -60,9 +61,9 @@ interface IBridge {
     error NoMessage();
 
     /// @notice Takes in tokens and queues their minting on L2 for `to`. Anyone may call, having approved the bridge.
-    /// @dev Credits what arrives, so a token that takes a fee on transfer is credited net of it. The token's name (64 bytes at
-    /// most), symbol (32) and decimals go along; what it does not tell stays empty or zero. Emits `Erc20Deposited`. Reverts with
-    /// `ZeroAddress`, `NotAToken`, `NothingReceived`, `FeeNotExact`.
+    /// @dev Credits what arrives, so a token that takes a fee on transfer is credited net of it. The token's name (64
+    /// bytes at most), symbol (32) and decimals go along; what it does not tell stays empty or zero. Emits
+    /// `Erc20Deposited`. Reverts with `ZeroAddress`, `NotAToken`, `NothingReceived`, `FeeNotExact`.
     /// @param token ERC-20 token.
     /// @param to Recipient on L2. Not zero.
     /// @param amount In the token's smallest unit.
@@ -70,8 +71,8 @@ interface IBridge {
     function depositErc20(address token, address to, uint256 amount) external payable returns (uint64 messageIndex);
 
     /// @notice Carries out a message from L2. Anyone may call, once for each message.
-    /// @dev The executor calls `target` with `value` and `data`. Emits `WithdrawalClaimed`. Reverts with `BatchNotFinal`,
-    /// `AlreadyClaimed`, `NotInOutbox`, and with what the target reverts with.
+    /// @dev The executor calls `target` with `value` and `data`. Emits `WithdrawalClaimed`. Reverts with
+    /// `BatchNotFinal`, `AlreadyClaimed`, `NotInOutbox`, and with what the target reverts with.
     /// @param batchIndex A final batch that ends after the message was sent.
     /// @param withdrawal The message.
     /// @param leafIndex Its index in the outbox.

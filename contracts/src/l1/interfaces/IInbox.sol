@@ -2,15 +2,15 @@
 pragma solidity ^0.8.28;
 
 /// @title Queue of messages from L1 to one rollup.
-/// @notice A message gets the next index. The rolling hash after it commits to it and to every message before:
-/// `rolling = keccak256(previous ‖ messageHash)`, zero before the first, with `messageHash = keccak256(abi.encodePacked(uint8 kind,
-/// uint64 index, address from, address to, uint256 mint, uint256 value, uint64 gasLimit, keccak256(data)))`.
+/// @notice A message gets the next index. The rolling hash after it commits to it and to every message before: `rolling
+/// = keccak256(previous ‖ messageHash)`, zero before the first, with `messageHash = keccak256(abi.encodePacked(uint8
+/// kind, uint64 index, address from, address to, uint256 mint, uint256 value, uint64 gasLimit, keccak256(data)))`.
 ///
 /// Kind 0, deposit: a call on L2 from `from`, who first gets `mint` wei. The mint stays when the call reverts.
 /// Kind 1, forced: `data` is a signed L2 transaction, executed like any other; all else but `from` is zero.
 ///
-/// `from` is the caller when that is an externally owned account, delegated (EIP-7702) or not; a contract's address is shifted
-/// by `0x1111000000000000000000000000000000001111`.
+/// `from` is the caller when that is an externally owned account, delegated (EIP-7702) or not; a contract's address is
+/// shifted by `0x1111000000000000000000000000000000001111`.
 ///
 /// Assumptions: the bridge accepts what it is sent. Nothing here can be paused, changed or removed.
 ///
@@ -61,9 +61,9 @@ interface IInbox {
     error NoSuchMessage(uint64 asked, uint64 messageCount);
 
     /// @notice Queues a call on L2. Anyone may call.
-    /// @dev Mints `msg.value` less the fee. Requiring `value <= mint` keeps a call from failing for want of balance; what the
-    /// sender owns on L2 already is spent with a forced transaction. Emits `MessageQueued`. Reverts with `FeeNotPaid`,
-    /// `ValueAboveMint`, `GasLimitTooLow`, `GasLimitTooHigh`, `DataTooLong`.
+    /// @dev Mints `msg.value` less the fee. Requiring `value <= mint` keeps a call from failing for want of balance;
+    /// what the sender owns on L2 already is spent with a forced transaction. Emits `MessageQueued`. Reverts with
+    /// `FeeNotPaid`, `ValueAboveMint`, `GasLimitTooLow`, `GasLimitTooHigh`, `DataTooLong`.
     /// @param to Recipient on L2.
     /// @param value Wei to send on; the rest of the mint stays with the sender.
     /// @param gasLimit Gas of the call, `gasLimitMin(data.length)` to `GAS_LIMIT_MAX`.
@@ -106,8 +106,8 @@ interface IInbox {
     /// @notice Fee of a forced transaction.
     function forcedFeeWei() external view returns (uint256);
 
-    /// @notice Least gas limit of a deposit with so much data: 21,000 and 40 for each byte, the dearest that Ethereum's rules
-    /// (EIP-7623) ask, so that a deposit is never invalid for want of gas.
+    /// @notice Least gas limit of a deposit with so much data: 21,000 and 40 for each byte, the dearest that Ethereum's
+    /// rules (EIP-7623) ask, so that a deposit is never invalid for want of gas.
     function gasLimitMin(uint256 dataSizeBytes) external view returns (uint64);
 
     /// @notice Receives what is minted, and pays withdrawals.

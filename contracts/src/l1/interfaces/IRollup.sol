@@ -3,16 +3,17 @@ pragma solidity ^0.8.28;
 
 /// @title The rollup as L1 knows it: a chain of batches of L2 blocks.
 /// @notice A batch is committed in a type-3 transaction that carries the blocks in 1 to 6 blobs. Its hash is
-/// `keccak256(keccak256(abi.encode(header)) ‖ keccak256(blob hashes))`. It is final when the challenge window has passed.
+/// `keccak256(keccak256(abi.encode(header)) ‖ keccak256(blob hashes))`. It is final when the challenge window has
+/// passed.
 ///
-/// Assumptions: not built: challenges and proofs. Until a contract version that has them, nothing on L1 checks a batch's state
-/// root or outbox root, and the posters and the owner, who names them, can take what the bridge holds; the window only gives
-/// people the time to see it. Nodes compare every batch with their own execution and halt on a difference. The contract cannot
-/// be upgraded.
+/// Assumptions: not built: challenges and proofs. Until a contract version that has them, nothing on L1 checks a
+/// batch's state root or outbox root, and the posters and the owner, who names them, can take what the bridge holds;
+/// the window only gives people the time to see it. Nodes compare every batch with their own execution and halt on a
+/// difference. The contract cannot be upgraded.
 ///
-/// Liveness: a batch must consume every message that has waited in the inbox for longer than the inclusion deadline, so posters
-/// who censor the inbox cannot post at all. Nobody else can post in their place yet. A batch must also be posted within 8,191
-/// L1 blocks of its last L1 origin.
+/// Liveness: a batch must consume every message that has waited in the inbox for longer than the inclusion deadline, so
+/// posters who censor the inbox cannot post at all. Nobody else can post in their place yet. A batch must also be
+/// posted within 8,191 L1 blocks of its last L1 origin.
 interface IRollup {
     /// @notice What is committed about a batch besides its blobs.
     /// @param index Place of the batch, from 0.
@@ -66,7 +67,8 @@ interface IRollup {
     /// @param poster First poster; zero for none.
     /// @param l2ChainId Chain id of the rollup.
     /// @param challengeWindowSeconds How long after its commitment a batch becomes final.
-    /// @param inclusionDeadlineSeconds How long a message may wait in the inbox.
+    /// @param inclusionDeadlineSeconds How long a message may wait in the inbox. It must leave the posters time: with
+    /// zero nothing could be posted while a message waits.
     /// @param genesisBlockHash Hash of L2 block 0.
     /// @param genesisStateRoot State root of L2 block 0.
     struct Config {

@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 /// @title Facts of the L1 block that the current L2 block builds on. At 0x5100000000000000000000000000000000000001.
 ///
-/// Assumptions: every node makes the system call with the facts that L1 has; a node that did otherwise would get another state
-/// root.
+/// Assumptions: every node makes the system call with the facts that L1 has; a node that did otherwise would get
+/// another state root.
 ///
 /// Liveness: written at the start of every L2 block. All zero at genesis.
 interface IL1Block {
@@ -12,7 +12,8 @@ interface IL1Block {
     error NotSystem(address caller);
 
     /// @notice Records the facts. Only the system caller `0xffff…fffe` may call.
-    /// @dev Reverts with `NotSystem`, and with nothing else, since that would stop the chain. Fees above 128 bits are saturated.
+    /// @dev Reverts with `NotSystem`, and with nothing else, since that would stop the chain. Fees above 128 bits are
+    /// saturated.
     /// @param number Number of the L1 block.
     /// @param timestamp Its timestamp, in seconds.
     /// @param baseFee Its base fee per gas, in wei.

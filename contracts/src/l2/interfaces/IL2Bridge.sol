@@ -4,10 +4,10 @@ pragma solidity ^0.8.28;
 /// @title The L2 side of the ERC-20 bridge. At 0x5100000000000000000000000000000000000004.
 /// @notice Each L1 token has one L2 token, a `BridgedToken`, deployed with CREATE2 by its first deposit.
 ///
-/// Assumptions: genesis sets the address of the L1 `Bridge`, in storage slot 0, and nothing changes it. A deposit that failed here
-/// would leave its tokens in the L1 escrow for good, so minting can fail in no way but for want of gas: it calls no foreign code,
-/// accepts every recipient, and cannot overflow since the escrow is counted in 256 bits; the L1 side buys gas enough. Name, symbol
-/// and decimals are those that the L1 token told at its first deposit.
+/// Assumptions: genesis sets the address of the L1 `Bridge`, in storage slot 0, and nothing changes it. A deposit that
+/// failed here would leave its tokens in the L1 escrow for good, so minting can fail in no way but for want of gas: it
+/// calls no foreign code, accepts every recipient, and cannot overflow since the escrow is counted in 256 bits; the L1
+/// side buys gas enough. Name, symbol and decimals are those that the L1 token told at its first deposit.
 ///
 /// Liveness: needs nobody on L2. A withdrawal ends with a claim on L1.
 interface IL2Bridge {
@@ -31,7 +31,8 @@ interface IL2Bridge {
     /// @notice Nothing is to be withdrawn.
     error ZeroAmount();
 
-    /// @notice Mints what was taken in on L1. Only the L1 bridge may call, through the inbox, under its aliased address.
+    /// @notice Mints what was taken in on L1. Only the L1 bridge may call, through the inbox, under its aliased
+    /// address.
     /// @dev Emits `DepositFinalized`, and `TokenDeployed` at the first. Reverts with `NotL1Bridge`.
     /// @param l1Token Token on L1.
     /// @param from Depositor on L1.
@@ -51,7 +52,8 @@ interface IL2Bridge {
     ) external;
 
     /// @notice Burns the caller's tokens and sends for their release on L1. Needs no approval.
-    /// @dev Emits `WithdrawalStarted`. Reverts with `NotBridged`, `ZeroRecipient`, `ZeroAmount`, and when the balance is too low.
+    /// @dev Emits `WithdrawalStarted`. Reverts with `NotBridged`, `ZeroRecipient`, `ZeroAmount`, and when the balance
+    /// is too low.
     /// @param l2Token Token on L2.
     /// @param to Recipient on L1. Not zero.
     /// @param amount In the token's smallest unit. Not zero.

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 /// @title Messages from L2 to L1. At 0x5100000000000000000000000000000000000002.
-/// @notice Each message is a leaf of an append-only Merkle tree of depth 32. A leaf is `keccak256(abi.encode(uint64 index, address
-/// sender, address target, uint256 value, keccak256(data)))`, a node `keccak256(left ‖ right)`, an absent leaf zero. Every batch
-/// commits to the root; with it, `Bridge.claim` carries a message out on L1. ETH that a message carries stays here for good, since
-/// it leaves L2.
+/// @notice Each message is a leaf of an append-only Merkle tree of depth 32. A leaf is `keccak256(abi.encode(uint64
+/// index, address sender, address target, uint256 value, keccak256(data)))`, a node `keccak256(left ‖ right)`, an
+/// absent leaf zero. Every batch commits to the root; with it, `Bridge.claim` carries a message out on L1. ETH that a
+/// message carries stays here for good, since it leaves L2.
 ///
 /// Assumptions: genesis sets the root to that of the empty tree, `EMPTY_ROOT`.
 ///
