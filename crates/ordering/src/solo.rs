@@ -1,5 +1,6 @@
 //! One sequencer: its signature is the certificate.
 //!
+//! One block is in flight at a time; making a proposal is short against executing a block, so more would gain little.
 //! It never signs two different blocks at one height that anybody can see. The next height is proposed only after the
 //! application said `done`, which it says when block and certificate are durable; a restart begins above what is durable.
 //! After a crash between signing and `done` a new block may be signed at the same height, but then the first signature never
@@ -16,9 +17,6 @@ use tokio::{
 
 use crate::{Error, Event, Key, Reason, Wake, certificate::certify};
 
-/// Blocks between signing and `done`. One, because the guarantee above rests on it; making a proposal is short against
-/// executing a block, so more would gain little.
-pub const IN_FLIGHT_MAX: usize = 1;
 /// How long a proposal may take. After that the height is asked for again at the next opportunity.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often to warn while a finalised block is not durable. There is no limit: going on without it would be wrong.

@@ -1,1 +1,7 @@
+//! The sequencer at its door: real store, real execution, the test in the engine's place.
 
+mod blocks;
+mod faults;
+mod inbox;
+mod live;
+mod rig;

@@ -210,6 +210,15 @@ impl Pool {
         self.senders.iter()
     }
 
+    /// The index of tails is what it would be if it were built now.
+    #[cfg(test)]
+    pub(super) fn check_tails(&self) {
+        let Some(tails) = &self.tails else { return };
+        let rank = |queue| Rank::of_tail(queue, self.head.base_fee_wei).expect("no queue is empty");
+        let built: BTreeSet<_> = self.senders.iter().map(|(sender, queue)| (rank(queue), *sender)).collect();
+        assert_eq!(tails, &built);
+    }
+
     /// Checks nonce, replacement, limits and funds; returns the nonce to replace.
     fn check_account(
         &self,

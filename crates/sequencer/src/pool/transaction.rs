@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use sluice_types::{L1FeeParams, L1Origin, SignedTransaction, l1_data_fee};
 
 /// A transaction as the pool keeps it: decoded, with its sender known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolTransaction {
     /// The transaction.
     pub transaction: SignedTransaction,
