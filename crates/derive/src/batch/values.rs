@@ -61,7 +61,7 @@ impl Writer {
         let address = Address::from_slice(&word[ADDRESS_PADDING..]);
         // A number of 17 bytes or more is rare, an address with four zero bytes in front as well.
         if (ADDRESS_PADDING..ADDRESS_PADDING + 4).contains(&zeros)
-            || (zeros >= ADDRESS_PADDING && zeros < WORD_BYTES && self.places.contains_key(&address))
+            || ((ADDRESS_PADDING..WORD_BYTES).contains(&zeros) && self.places.contains_key(&address))
         {
             self.tags.push(TAG_ADDRESS);
             self.address(address);
