@@ -163,9 +163,14 @@ impl Chain {
         Ok(())
     }
 
-    /// Lets time pass for all later blocks.
-    pub(crate) fn advance_time(&self, seconds: u64) {
-        self.time_offset.fetch_add(seconds, Ordering::Relaxed);
+    /// Lets time pass for all later blocks: the next is at least so many seconds after the head.
+    pub(crate) async fn advance_time(&self, seconds: u64) -> Result<(), Error> {
+        let _held = self.journal.lock().await;
+        // Blocks that came faster than seconds may be ahead of the clock already.
+        let ahead = self.head().await?.timestamp.saturating_sub(now());
+        let offset = self.time_offset.load(Ordering::Relaxed).max(ahead);
+        self.time_offset.store(offset.saturating_add(seconds), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Blobs in the canonical block of a slot, or of the head: versioned hash and bytes. `None` when the slot is empty.

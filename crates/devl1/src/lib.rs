@@ -151,13 +151,10 @@ impl DevL1 {
         }
     }
 
-    /// Lets this much time pass for all later blocks at once.
+    /// Lets this much time pass: the next block is at least so many seconds after the head.
     pub async fn advance_time(&self, seconds: u64) -> Result<(), Error> {
         match &self.node {
-            Node::Embedded(node) => {
-                node.chain().advance_time(seconds);
-                Ok(())
-            }
+            Node::Embedded(node) => node.chain().advance_time(seconds).await,
             Node::Anvil(node) => node.advance_time(seconds).await,
         }
     }

@@ -174,10 +174,7 @@ async fn answer(chain: &Chain, request: RpcRequest) -> Value {
             None => Err(Error::Config("give dev_reorg a depth".to_owned())),
         },
         "dev_advanceTime" => match number() {
-            Some(seconds) => {
-                chain.advance_time(seconds);
-                Ok(())
-            }
+            Some(seconds) => chain.advance_time(seconds).await,
             None => Err(Error::Config("give dev_advanceTime a number of seconds".to_owned())),
         },
         _ => {

@@ -70,7 +70,7 @@ async fn time_can_be_advanced_and_every_block_has_its_slot() {
     l1.advance_time(1_000).await.unwrap();
     l1.mine(1).await.unwrap();
     let (_, _, after) = header(&l1, "latest").await;
-    assert!(after >= before + 998, "{before} {after}");
+    assert!(after >= before + 1_000, "{before} {after}");
     let (_, _, genesis) = header(&l1, "0x0").await;
     for (slot, status) in [(after - genesis, 200), (after - genesis - 1, 404)] {
         let url = format!("{}/eth/v1/beacon/blobs/{slot}", l1.beacon_url);

@@ -148,7 +148,7 @@ pub enum Error {
         /// Its block.
         number: L1Number,
     },
-    /// The node refuses the transaction for a reason that no fee or time mends.
+    /// The node refuses the transaction, in words that we do not know.
     #[error("L1 endpoint {endpoint} refuses transaction {hash}: {reason}")]
     Refused {
         /// The endpoint.
@@ -199,6 +199,8 @@ impl Error {
             | Self::BlobsUnavailable { .. }
             | Self::InsufficientBalance { .. }
             | Self::FeeCap { .. }
+            // Unknown words of a node: most such states, like a full pool, pass.
+            | Self::Refused { .. }
             | Self::Timeout { .. } => Severity::Retry,
             Self::Reorged { .. }
             | Self::Queue { .. }
@@ -213,7 +215,6 @@ impl Error {
             | Self::NoBeacon { .. }
             | Self::Kzg(_)
             | Self::BlobCount { .. }
-            | Self::Refused { .. }
             | Self::Key
             | Self::Config(_)
             | Self::Thread(_) => Severity::Fatal,

@@ -19,12 +19,30 @@
 //!
 //! Start reading at [`L1`], then [`Sender`].
 
+mod beacon;
+mod blob_fee;
 mod blobs;
+pub mod contracts;
+mod deploy;
+mod endpoint;
 mod error;
+#[cfg(any(test, feature = "test-utils"))]
+pub mod fake;
+mod revert;
+mod rpc;
 mod seam;
 mod sender;
+mod user;
 
 pub use blobs::{Blob, Sidecar, blob_hashes, build_sidecar, warm_kzg};
+pub use deploy::{DeployParams, DeployPlan, deploy, deploy_test_token, plan_deployment};
 pub use error::Error;
+pub use rpc::RpcL1;
 pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};
-pub use sender::{Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
+pub use sender::{ATTEMPTS_MAX, Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
+pub use user::{Claim, OUTBOX_DEPTH};
+
+/// Makes a signing key of 32 bytes in hexadecimal. Errors: [`Error::Key`].
+pub fn key_from_hex(text: &str) -> Result<alloy::signers::local::PrivateKeySigner, Error> {
+    text.trim().parse().map_err(|_| Error::Key)
+}
