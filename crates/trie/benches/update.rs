@@ -76,7 +76,7 @@ impl Times {
     }
 
     fn print(&mut self, name: &str) -> (f64, f64) {
-        let mut show = |times: &mut Vec<Duration>| {
+        let show = |times: &mut Vec<Duration>| {
             times.sort_unstable();
             let millis = |time: Duration| time.as_secs_f64() * 1e3;
             (millis(times[times.len() / 2]), millis(times[0]))

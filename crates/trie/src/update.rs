@@ -56,6 +56,22 @@ fn common(key: &Nibbles, changes: &[Change<'_>], (first, last): (usize, usize)) 
     length(first).min(length(last))
 }
 
+/// Where something stands in a trie, and where that is told.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    path: Nibbles,
+    slot: Slot,
+}
+
+impl Place {
+    /// Path of a child of the branch that stands here.
+    fn child(&self, nibble: u8) -> Nibbles {
+        let mut path = self.path;
+        path.push(nibble);
+        path
+    }
+}
+
 /// What is at some place of a trie and below.
 #[derive(Clone, Debug)]
 enum Subtree {
@@ -112,7 +128,7 @@ impl<R: NodeRead> Trie<'_, R> {
             Child::Same => old_root,
             Child::New(_, Subtree::Empty) => EMPTY_ROOT_HASH,
             Child::New(slot, subtree) => {
-                let reference = self.stand(&Nibbles::new(), slot, subtree, out);
+                let reference = self.stand(Place { path: Nibbles::new(), slot }, subtree, out);
                 reference.as_hash().expect("the root is stored whatever its size, so it is referred to by hash")
             }
         }
@@ -131,29 +147,21 @@ impl<R: NodeRead> Trie<'_, R> {
             Subtree::Leaf { .. } | Subtree::Branch { .. } => Some(old.clone()),
             Subtree::Empty | Subtree::Reference(_) => None,
         };
-        if let Some(new) = self.apply(&path, slot, old, changes, out)? {
+        if let Some(new) = self.apply(Place { path, slot }, old, changes, out)? {
             return Ok(Child::New(slot, new));
         }
         out.keep(slot);
         Ok(moved.map_or(Child::Same, |subtree| Child::New(slot, subtree)))
     }
 
-    /// What the changes make of the subtree at `path`; `None` when they make no difference.
-    fn apply(
-        &self,
-        path: &Nibbles,
-        slot: Slot,
-        old: Subtree,
-        changes: &[Change<'_>],
-        out: &mut Output,
-    ) -> Read<Option<Subtree>, R> {
-        let place = (path, slot);
+    /// What the changes make of a subtree; `None` when they make no difference.
+    fn apply(&self, place: Place, old: Subtree, changes: &[Change<'_>], out: &mut Output) -> Read<Option<Subtree>, R> {
         match old {
-            Subtree::Reference(reference) => match self.open(path, &reference)? {
+            Subtree::Reference(reference) => match self.open(&place.path, &reference)? {
                 Node::Branch(branch) => self.branch(place, &Siblings::Branch(branch), changes, out),
-                Node::Leaf { key, value } => self.apply(path, slot, Subtree::Leaf { key, value }, changes, out),
+                Node::Leaf { key, value } => self.apply_to_leaf(place, (key, value), changes, out),
                 Node::Extension { target, child } => {
-                    self.apply(path, slot, Subtree::Branch { path: target, node: child }, changes, out)
+                    self.apply(place, Subtree::Branch { path: target, node: child }, changes, out)
                 }
             },
             Subtree::Empty => {
@@ -164,7 +172,7 @@ impl<R: NodeRead> Trie<'_, R> {
                     return Ok(value.map(|value| Subtree::Leaf { key: change.key, value }));
                 }
                 let at = changes[first].key.common_prefix_length(&changes[last].key);
-                self.split(place, at, &Siblings::None, &changes[first..=last], out)
+                self.branch(fork(place, at, &changes[first], out), &Siblings::None, &changes[first..=last], out)
             }
             Subtree::Leaf { key, value } => self.apply_to_leaf(place, (key, value), changes, out),
             Subtree::Branch { path: target, node } => {
@@ -180,13 +188,13 @@ impl<R: NodeRead> Trie<'_, R> {
                 if at < target.len() {
                     let nibble = target.get_unchecked(at);
                     let siblings = Siblings::One(nibble, Subtree::Branch { path: target, node });
-                    return self.split(place, at, &siblings, below, out);
+                    return self.branch(fork(place, at, &below[0], out), &siblings, below, out);
                 }
-                let slot = if target == *path { slot } else { out.reserve(target, node.is_hash()) };
+                let slot = if target == place.path { place.slot } else { out.reserve(target, node.is_hash()) };
                 let Node::Branch(branch) = self.open(&target, &node)? else {
                     return Err(self.corrupt(&target, "an extension leads to no branch"));
                 };
-                let new = self.branch((&target, slot), &Siblings::Branch(branch), below, out)?;
+                let new = self.branch(Place { path: target, slot }, &Siblings::Branch(branch), below, out)?;
                 if new.is_none() {
                     out.keep(slot);
                 }
@@ -198,7 +206,7 @@ impl<R: NodeRead> Trie<'_, R> {
     /// [`Trie::apply`] to one key and its value.
     fn apply_to_leaf(
         &self,
-        place: (&Nibbles, Slot),
+        place: Place,
         (key, value): (Nibbles, Bytes),
         changes: &[Change<'_>],
         out: &mut Output,
@@ -209,14 +217,15 @@ impl<R: NodeRead> Trie<'_, R> {
         {
             // Gives no value, but notes what else goes with this one.
             self.value(change, Some(&value), out)?;
-            let new = self.apply(place.0, place.1, Subtree::Empty, changes, out)?;
+            let new = self.apply(place, Subtree::Empty, changes, out)?;
             return Ok(Some(new.unwrap_or(Subtree::Empty)));
         }
         let Some(ends) = puts(changes) else { return Ok(None) };
         let at = common(&key, changes, ends);
         if at < key.len() {
             let siblings = Siblings::One(key.get_unchecked(at), Subtree::Leaf { key, value });
-            return self.split(place, at, &siblings, &changes[ends.0..=ends.1], out);
+            let changes = &changes[ends.0..=ends.1];
+            return self.branch(fork(place, at, &changes[0], out), &siblings, changes, out);
         }
         let new = self.value(&changes[ends.0], Some(&value), out)?;
         Ok(match new {
@@ -226,34 +235,17 @@ impl<R: NodeRead> Trie<'_, R> {
         })
     }
 
-    /// Makes a new branch where keys part after `at` nibbles, at `place` or below it.
-    fn split(
-        &self,
-        (path, slot): (&Nibbles, Slot),
-        at: usize,
-        siblings: &Siblings,
-        changes: &[Change<'_>],
-        out: &mut Output,
-    ) -> Read<Option<Subtree>, R> {
-        if at == path.len() {
-            return self.branch((path, slot), siblings, changes, out);
-        }
-        let path = changes[0].key.slice(..at);
-        let slot = out.reserve(path, false);
-        self.branch((&path, slot), siblings, changes, out)
-    }
-
     /// What the changes make of a branch.
     fn branch(
         &self,
-        place: (&Nibbles, Slot),
+        place: Place,
         siblings: &Siblings,
         changes: &[Change<'_>],
         out: &mut Output,
     ) -> Read<Option<Subtree>, R> {
         let mut children = [const { Child::Same }; 16];
-        for (nibble, mine) in by_nibble(place.0.len(), changes) {
-            children[usize::from(nibble)] = self.visit_child(place.0, nibble, siblings, mine, out)?;
+        for (part, child) in by_nibble(place.path.len(), changes).zip(&mut children) {
+            *child = self.visit_child(&place.path, part, siblings, out)?;
         }
         self.close(place, siblings, children, out)
     }
@@ -262,9 +254,8 @@ impl<R: NodeRead> Trie<'_, R> {
     fn visit_child(
         &self,
         path: &Nibbles,
-        nibble: u8,
+        (nibble, changes): (u8, &[Change<'_>]),
         siblings: &Siblings,
-        changes: &[Change<'_>],
         out: &mut Output,
     ) -> Read<Child, R> {
         let mut child_path = *path;
@@ -288,7 +279,7 @@ impl<R: NodeRead> Trie<'_, R> {
     /// Encodes a branch from its children, or whatever is left when fewer than two are; `None` when nothing changed.
     fn close(
         &self,
-        (path, slot): (&Nibbles, Slot),
+        place: Place,
         siblings: &Siblings,
         children: [Child; 16],
         out: &mut Output,
@@ -310,29 +301,25 @@ impl<R: NodeRead> Trie<'_, R> {
             let mut references = [const { None }; 16];
             for ((nibble, child), reference) in (0..16).zip(children).zip(&mut references) {
                 if let Child::New(slot, subtree) = child {
-                    let mut path = *path;
-                    path.push(nibble);
-                    *reference = Some(self.stand(&path, slot, subtree, out));
+                    *reference = Some(self.stand(Place { path: place.child(nibble), slot }, subtree, out));
                 }
             }
             let mut raw = [EMPTY_CHILD; 16];
             for ((nibble, reference), raw) in (0..16).zip(&references).zip(&mut raw) {
                 *raw = reference.as_deref().unwrap_or_else(|| before(nibble));
             }
-            let node = out.put(slot, encode_branch(&raw));
-            return Ok(Some(Subtree::Branch { path: *path, node }));
+            let node = out.put(place.slot, encode_branch(&raw));
+            return Ok(Some(Subtree::Branch { path: place.path, node }));
         }
         match first {
             None => Ok(Some(Subtree::Empty)),
             Some((_, Child::New(_, subtree))) => Ok(Some(subtree.clone())),
-            Some((nibble, Child::Same)) => self.lift(path, nibble, before(nibble), out).map(Some),
+            Some((nibble, Child::Same)) => self.lift(place.child(nibble), before(nibble), out).map(Some),
         }
     }
 
-    /// The only child left of the branch at `path`, which nothing changed in: it has to be read to stand elsewhere.
-    fn lift(&self, path: &Nibbles, nibble: u8, reference: &[u8], out: &mut Output) -> Read<Subtree, R> {
-        let mut path = *path;
-        path.push(nibble);
+    /// The only child left of a branch, at `path`, which nothing changed in: it has to be read to stand elsewhere.
+    fn lift(&self, path: Nibbles, reference: &[u8], out: &mut Output) -> Read<Subtree, R> {
         let subtree = match self.open(&path, reference)? {
             Node::Branch(_) => {
                 let node = RlpNode::from_raw(reference);
@@ -348,16 +335,15 @@ impl<R: NodeRead> Trie<'_, R> {
         Ok(subtree)
     }
 
-    /// Writes the subtree so that it stands at `path`; gives how its parent refers to it.
-    fn stand(&self, path: &Nibbles, slot: Slot, subtree: Subtree, out: &mut Output) -> RlpNode {
+    /// Writes the subtree so that it stands at `place`; gives how its parent refers to it.
+    fn stand(&self, place: Place, subtree: Subtree, out: &mut Output) -> RlpNode {
+        let depth = place.path.len();
         match subtree {
             Subtree::Empty => RlpNode::from_raw(EMPTY_CHILD).expect("33 bytes fit, and this is one"),
             Subtree::Reference(node) => node,
-            Subtree::Branch { path: standing, node } if standing == *path => node,
-            Subtree::Branch { path: standing, node } => {
-                out.put(slot, encode_extension(&standing.slice(path.len()..), &node))
-            }
-            Subtree::Leaf { key, value } => out.put(slot, encode_leaf(&key.slice(path.len()..), &value)),
+            Subtree::Branch { path, node } if path == place.path => node,
+            Subtree::Branch { path, node } => out.put(place.slot, encode_extension(&path.slice(depth..), &node)),
+            Subtree::Leaf { key, value } => out.put(place.slot, encode_leaf(&key.slice(depth..), &value)),
         }
     }
 
@@ -395,6 +381,15 @@ impl<R: NodeRead> Trie<'_, R> {
     }
 }
 
+/// Where the keys below `place` part, after `at` nibbles of this change's key: there, or further down.
+fn fork(place: Place, at: usize, change: &Change<'_>, out: &mut Output) -> Place {
+    if at == place.path.len() {
+        return place;
+    }
+    let path = change.key.slice(..at);
+    Place { path, slot: out.reserve(path, false) }
+}
+
 /// Cuts sorted changes that share `depth` nibbles by the next one; all sixteen parts, empty ones too.
 fn by_nibble<'a, 'c>(depth: usize, changes: &'a [Change<'c>]) -> impl Iterator<Item = (u8, &'a [Change<'c>])> {
     let mut rest = changes;
@@ -409,7 +404,7 @@ fn by_nibble<'a, 'c>(depth: usize, changes: &'a [Change<'c>]) -> impl Iterator<I
 /// Changes by hashed key.
 fn sorted<'c>(values: impl Iterator<Item = (B256, NewValue<'c>)>) -> Vec<Change<'c>> {
     let mut changes: Vec<_> = values.map(|(hash, value)| Change { key: hashed_key(hash), value }).collect();
-    changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+    changes.sort_unstable_by_key(|change| change.key);
     changes
 }
 
@@ -460,9 +455,9 @@ pub fn update_parallel<R: NodeRead + Sync>(
     let siblings = Siblings::Branch(branch);
     let changes = account_changes(changes);
     let parts: Vec<_> = by_nibble(path.len(), &changes).collect();
-    let visited = parts.into_par_iter().map(|(nibble, mine)| {
+    let visited = parts.into_par_iter().map(|part| {
         let mut out = Output::default();
-        trie.visit_child(&path, nibble, &siblings, mine, &mut out).map(|child| (child, out))
+        trie.visit_child(&path, part, &siblings, &mut out).map(|child| (child, out))
     });
     let visited: Vec<_> = visited.collect::<Result<_, _>>()?;
 
@@ -475,7 +470,7 @@ pub fn update_parallel<R: NodeRead + Sync>(
             *place = Child::New(slot.after(offset), subtree);
         }
     }
-    let child = match trie.close((&path, slot), &siblings, children, &mut out)? {
+    let child = match trie.close(Place { path, slot }, &siblings, children, &mut out)? {
         Some(subtree) => Child::New(slot, subtree),
         None => {
             out.keep(slot);
