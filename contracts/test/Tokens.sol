@@ -80,3 +80,28 @@ contract ReentrantToken is TestToken {
         return super.transferFrom(from, to, amount);
     }
 }
+
+/// @title Lets whoever receives it act in the middle of the transfer.
+contract HookToken is TestToken {
+    constructor() TestToken("Hook", "HOOK", 18) {}
+
+    function transfer(address to, uint256 amount) public override returns (bool) {
+        Thief(to).act();
+        return super.transfer(to, amount);
+    }
+}
+
+/// @title Asks for the escrow of another token when it is given the chance.
+contract Thief {
+    Bridge private immutable bridge;
+    address private immutable token;
+
+    constructor(Bridge bridge_, address token_) {
+        bridge = bridge_;
+        token = token_;
+    }
+
+    function act() external {
+        bridge.releaseErc20(token, address(this), bridge.escrowedErc20(token));
+    }
+}

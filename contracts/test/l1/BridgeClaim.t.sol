@@ -10,6 +10,7 @@ import {IExecutor} from "../../src/l1/interfaces/IExecutor.sol";
 import {TestToken} from "../../src/mocks/TestToken.sol";
 import {L1} from "../L1.sol";
 import {NaiveTree} from "../NaiveTree.sol";
+import {HookToken, Thief} from "../Tokens.sol";
 
 /// @dev Records who called it, or refuses.
 contract Target {
@@ -159,6 +160,24 @@ contract BridgeClaimTest is L1 {
         batchIndex = finalise(tree.root());
         bytes32[32] memory proof = tree.proof(index);
         vm.expectRevert(abi.encodeWithSelector(IBridge.NotL2Bridge.selector, bridge.executor()));
+        bridge.claim(batchIndex, message, index, proof);
+    }
+
+    function test_RevertWhen_ARecipientReleasesOtherTokensMeanwhile() public {
+        HookToken hook = new HookToken();
+        Thief thief = new Thief(bridge, address(token));
+        hook.mint(ALICE, 1);
+        vm.startPrank(ALICE, ALICE);
+        hook.approve(address(bridge), 1);
+        bridge.depositErc20(address(hook), ALICE, 1);
+        vm.stopPrank();
+        bytes memory data = abi.encodeCall(IBridge.releaseErc20, (address(hook), address(thief), 1));
+        IBridge.Withdrawal memory message = IBridge.Withdrawal(Predeploys.L2_BRIDGE, address(bridge), 0, data);
+        uint64 index = send(message);
+        batchIndex = finalise(tree.root());
+        bytes32[32] memory proof = tree.proof(index);
+        // The message being carried out is of the L2 bridge, but the caller is not the executor.
+        vm.expectRevert(abi.encodeWithSelector(IBridge.NotL2Bridge.selector, address(thief)));
         bridge.claim(batchIndex, message, index, proof);
     }
 
