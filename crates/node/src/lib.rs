@@ -1,1 +1,18 @@
 //! Reads the config, opens the store, wires the rooms by role, supervises; holds the one binary sluice.
+//!
+//! Start reading at [`flow`], the transaction's journey; then [`supervise`], which ends the process when a room ends.
+//!
+//! Deliberately without protocol logic: if wiring needs to decide something about the chain, a room is missing a door.
+
+pub mod cli;
+mod config;
+mod devnet;
+mod error;
+pub mod flow;
+mod health;
+mod live;
+mod load;
+mod supervise;
+
+pub use config::{Config, Role};
+pub use error::Error;

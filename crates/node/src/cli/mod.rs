@@ -1,0 +1,68 @@
+//! The command line.
+
+mod bridge;
+mod config;
+mod derive;
+mod load;
+mod node;
+
+use clap::{Parser, Subcommand};
+
+use crate::{Error, devnet};
+
+/// An Ethereum Layer 2 in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a whole rollup: an L1, the contracts, a sequencer, RPC and an explorer.
+    Devnet(devnet::Options),
+    /// Run one node of a rollup.
+    Node(node::Options),
+    /// Rebuild a chain from L1 alone into an empty folder and print its head and state root.
+    Derive(derive::Options),
+    /// Move ETH and tokens between L1 and the rollup.
+    #[command(subcommand)]
+    Bridge(bridge::Command),
+    /// Send transfers and report what the chain did with them.
+    Load(load::Options),
+    /// Look at settings.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+impl Cli {
+    /// Runs the command on a runtime of its own.
+    pub fn run(self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_stack_size(sluice_devl1::THREAD_STACK_BYTES)
+            .build()?;
+        let result = runtime.block_on(async {
+            match self.command {
+                Command::Devnet(options) => devnet::run(options).await,
+                Command::Node(options) => node::run(options).await,
+                Command::Derive(options) => derive::run(options).await,
+                Command::Bridge(command) => bridge::run(command).await,
+                Command::Load(options) => load::run(options).await,
+                Command::Config(command) => config::run(command),
+            }
+        });
+        // Blocking threads may hold a warm-up that nobody waits for any more.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        result
+    }
+}
+
+/// Writes logs to standard error; `RUST_LOG` chooses them.
+pub(crate) fn init_logs(default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // A second call, as in tests, keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,0 +1,155 @@
+//! The node's own settings: one TOML file made of each room's settings. What all nodes must agree on is the chain config.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sluice_types::ChainConfig;
+
+use crate::Error;
+
+/// What a node does besides following.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Derives the chain from L1 and serves it.
+    #[default]
+    Follower,
+    /// Also orders blocks and posts batches.
+    Sequencer,
+}
+
+/// Settings of one node. Unknown keys are errors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What the node does.
+    #[serde(default)]
+    pub role: Role,
+    /// Folder of the database.
+    pub data_dir: PathBuf,
+    /// File with the chain config.
+    pub chain: PathBuf,
+    /// JSON-RPC endpoint of an L1 execution client.
+    pub l1_rpc: String,
+    /// REST endpoint of an L1 consensus client, for blobs. The same as `l1_rpc` on a development L1.
+    pub l1_beacon: String,
+    /// Address to listen on. Loopback unless set.
+    #[serde(default = "loopback")]
+    pub listen: IpAddr,
+    /// Port of JSON-RPC over HTTP and WebSocket. 0 takes a free one.
+    #[serde(default = "rpc_port")]
+    pub rpc_port: u16,
+    /// Port of the explorer.
+    #[serde(default = "explorer_port")]
+    pub explorer_port: u16,
+    /// Port of metrics and health.
+    #[serde(default = "metrics_port")]
+    pub metrics_port: u16,
+    /// Where a follower sends transactions that it is given. Without it, it refuses them.
+    #[serde(default)]
+    pub sequencer_rpc: Option<String>,
+    /// File with the sequencer's secp256k1 key, hex: signs certificates and L1 transactions. Sequencers only.
+    #[serde(default)]
+    pub sequencer_key_file: Option<PathBuf>,
+    /// How often L1 is asked for news, milliseconds. 50 to 60,000.
+    #[serde(default = "l1_poll_ms")]
+    pub l1_poll_ms: u64,
+    /// Time between blocks while there are transactions, milliseconds. 10 to 60,000.
+    #[serde(default = "block_time_ms")]
+    pub block_time_ms: u64,
+    /// Time between blocks while there are none, milliseconds. At least `block_time_ms`.
+    #[serde(default = "heartbeat_ms")]
+    pub heartbeat_ms: u64,
+    /// The rollup contract's challenge window, seconds; only used to say when a block will be proven.
+    #[serde(default)]
+    pub challenge_window_s: Option<u64>,
+    /// Settling.
+    #[serde(default)]
+    pub settle: sluice_settle::Config,
+}
+
+fn loopback() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::LOCALHOST)
+}
+const fn rpc_port() -> u16 {
+    9545
+}
+const fn explorer_port() -> u16 {
+    9580
+}
+const fn metrics_port() -> u16 {
+    9590
+}
+const fn l1_poll_ms() -> u64 {
+    2_000
+}
+const fn block_time_ms() -> u64 {
+    200
+}
+const fn heartbeat_ms() -> u64 {
+    5_000
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let config: Self =
+            toml::from_str(&read(path)?).map_err(|error| Error::Config(format!("{}: {error}", path.display())))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks the ranges that the fields' documentation gives.
+    pub fn check(&self) -> Result<(), Error> {
+        let range = |name: &str, value: u64, min: u64, max: u64| {
+            if (min..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(Error::Config(format!("{name} = {value} is out of range; give {min} to {max}")))
+            }
+        };
+        range("l1_poll_ms", self.l1_poll_ms, 50, 60_000)?;
+        range("block_time_ms", self.block_time_ms, 10, 60_000)?;
+        range("heartbeat_ms", self.heartbeat_ms, self.block_time_ms, 3_600_000)?;
+        self.settle.check().map_err(Error::Config)?;
+        if self.role == Role::Sequencer && self.sequencer_key_file.is_none() {
+            return Err(Error::Config("a sequencer signs; set sequencer_key_file".into()));
+        }
+        Ok(())
+    }
+
+    /// An address to listen on.
+    pub fn address(&self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.listen, port)
+    }
+}
+
+/// Reads a chain config.
+pub(crate) fn chain(path: &Path) -> Result<ChainConfig, Error> {
+    ChainConfig::from_toml(&read(path)?).map_err(|error| Error::Config(format!("{}: {error}", path.display())))
+}
+
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_path_buf(), source })
+}
+
+/// Creates a folder and proves that it can be written.
+pub(crate) fn writable_folder(path: &Path) -> Result<(), Error> {
+    let fail = |source| Error::Folder { path: path.to_path_buf(), source };
+    std::fs::create_dir_all(path).map_err(fail)?;
+    let probe = path.join(".writable");
+    std::fs::write(&probe, b"").map_err(fail)?;
+    std::fs::remove_file(&probe).map_err(fail)
+}
+
+/// Binds a port, with an error that names it.
+pub(crate) async fn listen(what: &'static str, address: SocketAddr) -> Result<tokio::net::TcpListener, Error> {
+    tokio::net::TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::PortBusy { what, address },
+        _ => Error::Io(error),
+    })
+}

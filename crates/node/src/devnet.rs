@@ -1,0 +1,387 @@
+//! `sluice devnet`: a whole rollup on one machine, from nothing.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use alloy::{
+    primitives::{Address, B256, U256, hex, utils::parse_ether},
+    providers::{Provider, ProviderBuilder},
+    signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
+};
+use serde_json::{Value, json};
+use sluice_devl1::{ACCOUNTS, DevL1, Kind, MNEMONIC};
+use sluice_l1::{DeployParams, Sender, SenderConfig, TxRequest};
+use sluice_types::{ChainConfig, GenesisAccount, L1Contracts, L1FeeParams};
+
+use crate::{
+    Config, Error, Role, config, flow,
+    live::{self, Style},
+};
+
+/// Private key of the first of them; public knowledge.
+pub(crate) const FIRST_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+/// Chain id of the development L1.
+const L1_CHAIN_ID: u64 = 31_337;
+/// ETH that the posting account gets at the start.
+const POSTER_ETHER: &str = "1000";
+
+/// Which L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum L1Kind {
+    /// A real Ethereum node in this process.
+    Embedded,
+    /// A spawned anvil, from SLUICE_ANVIL or PATH.
+    Anvil,
+}
+
+/// Settings of the development network.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Development L1 to start.
+    #[arg(long, value_enum, default_value = "embedded", conflicts_with = "l1_rpc")]
+    l1: L1Kind,
+    /// Use this L1 instead of starting one. It needs --l1-beacon and a funded --l1-key.
+    #[arg(long, requires = "l1_beacon")]
+    l1_rpc: Option<String>,
+    /// Beacon endpoint of that L1.
+    #[arg(long, requires = "l1_rpc")]
+    l1_beacon: Option<String>,
+    /// Key that deploys and funds on L1.
+    #[arg(long, env = "SLUICE_L1_KEY", default_value = FIRST_KEY, hide_default_value = true, hide_env_values = true)]
+    l1_key: PrivateKeySigner,
+    /// Keep the chain here and continue it at the next start. A temporary folder when left out.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Print the table, and then every change of the heads, as one line of JSON each.
+    #[arg(long)]
+    json: bool,
+    /// Chain id of the rollup.
+    #[arg(long, default_value_t = 901)]
+    chain_id: u64,
+    /// Port of the development L1. 0 takes a free one.
+    #[arg(long, default_value_t = 8545)]
+    l1_port: u16,
+    /// Port of JSON-RPC over HTTP and WebSocket.
+    #[arg(long, default_value_t = 9545)]
+    rpc_port: u16,
+    /// Port of the explorer.
+    #[arg(long, default_value_t = 9580)]
+    explorer_port: u16,
+    /// Port of metrics and health.
+    #[arg(long, default_value_t = 9590)]
+    metrics_port: u16,
+    /// Time between L2 blocks while there are transactions, milliseconds.
+    #[arg(long, default_value_t = 200)]
+    block_time_ms: u64,
+    /// Time between L2 blocks while there are none, milliseconds.
+    #[arg(long, default_value_t = 2_000)]
+    heartbeat_ms: u64,
+    /// Time between L1 blocks, milliseconds; whole seconds.
+    #[arg(long, default_value_t = 1_000)]
+    l1_block_time_ms: u64,
+    /// Age at which a batch is cut, seconds.
+    #[arg(long, default_value_t = 2)]
+    batch_age_s: u64,
+    /// Challenge window of the rollup contract, seconds.
+    #[arg(long, default_value_t = 5)]
+    challenge_window_s: u64,
+    /// Depth below the L1 head that L2 builds on. Reorganisations of L1 up to it never touch an executed block.
+    #[arg(long, default_value_t = 1)]
+    l1_confirmations: u64,
+}
+
+/// The L1 under the rollup.
+struct L1Side {
+    rpc: String,
+    beacon: String,
+    chain_id: u64,
+}
+
+/// Resolves when our own L1 fails; never for one that was there before.
+async fn l1_failed(running: Option<&mut DevL1>) -> Error {
+    match running {
+        Some(l1) => l1.failed().await.into(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Starts everything and runs until Ctrl-C.
+pub async fn run(options: Options) -> Result<(), Error> {
+    crate::cli::init_logs(if options.json { "warn" } else { "warn,sluice=info" });
+    // Removed when this ends, unless the folder is the user's.
+    let temporary = match options.data_dir {
+        None => Some(tempfile::Builder::new().prefix("sluice-devnet-").tempdir()?),
+        Some(_) => None,
+    };
+    let folder = options
+        .data_dir
+        .clone()
+        .or_else(|| temporary.as_ref().map(|folder| folder.path().to_path_buf()))
+        .expect("one of the two is there");
+    config::writable_folder(&folder)?;
+    check_ports(&options).await?;
+    sluice_l1::warm_kzg();
+    let (l1, mut running) = start_l1(&options, &folder).await?;
+    let result = tokio::select! {
+        result = run_rollup(&options, &folder, &l1) => result,
+        error = l1_failed(running.as_mut()) => Err(error),
+    };
+    if let Some(running) = running {
+        running.stop().await;
+    }
+    result
+}
+
+async fn run_rollup(options: &Options, folder: &Path, l1: &L1Side) -> Result<(), Error> {
+    let chain_path = folder.join("chain.toml");
+    if !chain_path.exists() {
+        let chain = deploy(options, folder, l1).await?;
+        write(&chain_path, &chain.to_toml())?;
+    }
+    let config = node_config(options, folder, l1);
+    let mut node = flow::start(&config).await?;
+    let chain = config::chain(&chain_path)?;
+    print_table(options.json, &table(&chain, &chain_path, l1, &node));
+    let style = if options.json { Style::Json } else { Style::Line };
+    let heads = live::heads(node.store.clone(), style, node.supervisor.shutdown());
+    node.supervisor.spawn("live", heads);
+    node.supervisor.run().await
+}
+
+/// Finds a busy port before anything is started.
+async fn check_ports(options: &Options) -> Result<(), Error> {
+    let own_l1 = options.l1_rpc.is_none();
+    let ports = [
+        ("l1", options.l1_port, own_l1),
+        ("rpc", options.rpc_port, true),
+        ("explorer", options.explorer_port, true),
+        ("metrics", options.metrics_port, true),
+    ];
+    for (what, port, used) in ports {
+        if used {
+            config::listen(what, loopback(port)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// The answer's second part is ours to stop; `None` for an L1 that was there before.
+async fn start_l1(options: &Options, folder: &Path) -> Result<(L1Side, Option<DevL1>), Error> {
+    if let (Some(rpc), Some(beacon)) = (&options.l1_rpc, &options.l1_beacon) {
+        let provider = ProviderBuilder::new().connect_http(parse_url(rpc)?);
+        let chain_id = provider
+            .get_chain_id()
+            .await
+            .map_err(|error| Error::Config(format!("the L1 at {rpc} does not answer: {error}; check --l1-rpc")))?;
+        return Ok((L1Side { rpc: rpc.clone(), beacon: beacon.clone(), chain_id }, None));
+    }
+    let kind = match options.l1 {
+        L1Kind::Embedded => Kind::Embedded,
+        L1Kind::Anvil => Kind::Anvil { path: std::env::var_os("SLUICE_ANVIL").map(PathBuf::from) },
+    };
+    let running = sluice_devl1::start(sluice_devl1::Config {
+        kind,
+        chain_id: L1_CHAIN_ID,
+        block_time: Duration::from_millis(options.l1_block_time_ms),
+        listen: loopback(options.l1_port),
+        data_dir: Some(folder.join("l1")),
+        ..sluice_devl1::Config::default()
+    })
+    .await?;
+    let side = L1Side {
+        rpc: running.rpc_url.clone(),
+        beacon: running.beacon_url.clone(),
+        chain_id: running.chain_id,
+    };
+    Ok((side, Some(running)))
+}
+
+fn parse_url(text: &str) -> Result<url::Url, Error> {
+    text.parse().map_err(|error| Error::Config(format!("{text:?} is not a URL: {error}")))
+}
+
+/// Deploys the contracts, funds the posting account, and writes what the node needs to know.
+async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainConfig, Error> {
+    let poster = PrivateKeySigner::random();
+    write_secret(&folder.join("sequencer.key"), &hex::encode(poster.to_bytes()))?;
+    let sender =
+        Sender::connect(&l1.rpc, l1.chain_id, options.l1_key.clone(), SenderConfig::default()).await?;
+    let plan = sluice_l1::plan_deployment(&sender).await?;
+    let chain = chain_config(options, plan.contracts);
+    chain.check()?;
+    let state = sluice_stf::genesis(&chain);
+    let state_root = sluice_trie::naive_state_root(&state);
+    let genesis_hash = chain.genesis_header(state_root).hash_slow();
+    let params = DeployParams {
+        owner: sender.address(),
+        poster: poster.address(),
+        fee_recipient: chain.fee_recipient,
+        message_gas_price_wei: U256::ZERO,
+        l2_chain_id: chain.chain_id,
+        challenge_window_seconds: options.challenge_window_s,
+        inclusion_deadline_seconds: INCLUSION_DEADLINE_S,
+        genesis_block_hash: genesis_hash,
+        genesis_state_root: state_root,
+    };
+    sluice_l1::deploy(&sender, &plan, &params).await?;
+    let fund = TxRequest {
+        to: Some(poster.address()),
+        value_wei: parse_ether(POSTER_ETHER).expect("a number"),
+        ..TxRequest::default()
+    };
+    sender.send_and_wait(fund, L1_TIME_MAX).await?;
+    Ok(chain)
+}
+
+/// How long a transaction on L1 may take.
+const L1_TIME_MAX: Duration = Duration::from_secs(120);
+/// How long a message may wait in the inbox before batches without it are refused.
+const INCLUSION_DEADLINE_S: u64 = 600;
+/// ETH that every test account has on L2, out of nothing: a development chain only.
+const ACCOUNT_ETHER: &str = "10000";
+
+fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
+    let genesis_timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    ChainConfig {
+        chain_id: options.chain_id,
+        name: "sluice devnet".into(),
+        block_gas_limit: 100_000_000,
+        genesis_timestamp,
+        initial_base_fee_wei: 10_000_000,
+        base_fee_min_wei: 1_000_000,
+        base_fee_elasticity: 2,
+        // About Ethereum's 12.5 % per 12 s, at five blocks a second.
+        base_fee_denominator: 500,
+        l1_fee: L1FeeParams::default(),
+        l1_confirmations: options.l1_confirmations,
+        batch_decompressed_size_max: 8_000_000,
+        inbox_gas_per_block: 20_000_000,
+        l1,
+        fee_recipient: options.l1_key.address(),
+        genesis_accounts: accounts()
+            .iter()
+            .map(|key| GenesisAccount {
+                address: key.address(),
+                balance_wei: parse_ether(ACCOUNT_ETHER).expect("a number"),
+                nonce: 0,
+                code: alloy::primitives::Bytes::new(),
+                storage: std::collections::BTreeMap::new(),
+            })
+            .collect(),
+    }
+}
+
+fn accounts() -> Vec<PrivateKeySigner> {
+    (0..ACCOUNTS)
+        .map(|index| {
+            MnemonicBuilder::<English>::default()
+                .phrase(MNEMONIC)
+                .index(index)
+                .and_then(MnemonicBuilder::build)
+                .expect("the mnemonic is valid")
+        })
+        .collect()
+}
+
+fn node_config(options: &Options, folder: &Path, l1: &L1Side) -> Config {
+    Config {
+        role: Role::Sequencer,
+        data_dir: folder.join("l2"),
+        chain: folder.join("chain.toml"),
+        l1_rpc: l1.rpc.clone(),
+        l1_beacon: l1.beacon.clone(),
+        listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        rpc_port: options.rpc_port,
+        explorer_port: options.explorer_port,
+        metrics_port: options.metrics_port,
+        sequencer_rpc: None,
+        sequencer_key_file: Some(folder.join("sequencer.key")),
+        l1_poll_ms: 200,
+        block_time_ms: options.block_time_ms,
+        heartbeat_ms: options.heartbeat_ms,
+        challenge_window_s: Some(options.challenge_window_s),
+        settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    // A crash half way must not leave half a file that a restart takes for the whole.
+    let part = path.with_extension("part");
+    std::fs::write(&part, text)
+        .and_then(|()| std::fs::rename(&part, path))
+        .map_err(|source| Error::Folder { path: path.to_path_buf(), source })
+}
+
+/// Writes a file that only its owner may read.
+fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    std::fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| Error::Folder { path: path.to_path_buf(), source })
+}
+
+/// What `--json` prints first.
+fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, node: &flow::Node) -> Value {
+    let accounts: Vec<Value> = accounts()
+        .iter()
+        .map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) }))
+        .collect();
+    json!({
+        "l1": { "rpc": l1.rpc, "beacon": l1.beacon, "chain_id": l1.chain_id },
+        "rollups": [{
+            "name": chain.name,
+            "chain_id": chain.chain_id,
+            "rpc": format!("http://{}", node.rpc),
+            "ws": format!("ws://{}", node.rpc),
+            "explorer": format!("http://{}", node.explorer),
+            "metrics": format!("http://{}/metrics", node.metrics),
+            "chain_config": chain_path,
+        }],
+        "accounts": accounts,
+        "contracts": {
+            "rollup": chain.l1.rollup,
+            "inbox": chain.l1.inbox,
+            "bridge": chain.l1.bridge,
+            "l2_bridge": sluice_types::predeploys::L2_BRIDGE,
+            "outbox": sluice_types::predeploys::OUTBOX,
+        },
+    })
+}
+
+#[allow(clippy::print_stdout, reason = "the command's output")]
+fn print_table(as_json: bool, table: &Value) {
+    if as_json {
+        println!("{table}");
+        return;
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    println!("L1         {}  chain {}", text(&table["l1"]["rpc"]), table["l1"]["chain_id"]);
+    println!("  beacon   {}", text(&table["l1"]["beacon"]));
+    for rollup in table["rollups"].as_array().into_iter().flatten() {
+        println!("Rollup     {}  chain {}", text(&rollup["rpc"]), rollup["chain_id"]);
+        for name in ["ws", "explorer", "metrics", "chain_config"] {
+            println!("  {name:8} {}", text(&rollup[name]));
+        }
+    }
+    println!("Contracts");
+    for (name, address) in table["contracts"].as_object().into_iter().flatten() {
+        println!("  {name:9} {}", text(address));
+    }
+    println!("Accounts   10,000 ETH each on both sides; the keys are public, never use them elsewhere");
+    for account in table["accounts"].as_array().into_iter().flatten() {
+        println!("  {}  {}", text(&account["address"]), text(&account["key"]));
+    }
+    println!();
+}

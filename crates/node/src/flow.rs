@@ -1,0 +1,202 @@
+//! The whole node on one page: a transaction's journey, room by room.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use alloy::{primitives::B256, signers::local::PrivateKeySigner};
+use sluice_executor::Executor;
+use sluice_follow::Follow;
+use sluice_l1::{RpcL1, Sender, SenderConfig};
+use sluice_ordering::{Key, solo};
+use sluice_sequencer::{PoolHandle, Sequencer};
+use sluice_settle::{L1Poster, Settle};
+use sluice_store::{Genesis, Store};
+use sluice_types::ChainConfig;
+use tokio::sync::mpsc;
+use tracing::info;
+
+use crate::{Config, Error, Role, config, health, supervise::Supervisor};
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Node {
+    /// Its rooms.
+    pub supervisor: Supervisor,
+    /// Its memory.
+    pub store: Store,
+    /// Where JSON-RPC listens.
+    pub rpc: SocketAddr,
+    /// Where the explorer listens.
+    pub explorer: SocketAddr,
+    /// Where metrics and health listen.
+    pub metrics: SocketAddr,
+}
+
+/// Starts every room of a node's role.
+pub async fn start(config: &Config) -> Result<Node, Error> {
+    let chain = config::chain(&config.chain)?;
+    config::writable_folder(&config.data_dir)?;
+    let metrics_listener = health::bind(config.address(config.metrics_port)).await?;
+    let metrics = metrics_listener.local_addr()?;
+    let l1 = Arc::new(connect_l1(&config.l1_rpc, &config.l1_beacon, &chain).await?);
+    let store = open_store(&config.data_dir, chain)?;
+    let mut rooms = Supervisor::default();
+
+    let pool = match config.role {
+        Role::Follower => None,
+        Role::Sequencer => {
+            let key = sequencer_key(config)?;
+            // 1-5. A wallet's transaction enters the pool, is ordered, executed and committed.
+            let pool = start_sequencer(config, &key, &store, &mut rooms)?;
+            // 6. Executed blocks become batches on L1.
+            start_settling(config, &key, &store, &mut rooms).await?;
+            Some(pool)
+        }
+    };
+    // 7-9. What L1 says comes back: derived, proven, finalized.
+    start_following(config, &store, l1, &mut rooms);
+    // Everybody may look.
+    let rpc = start_rpc(config, &store, pool, &mut rooms).await?;
+    let explorer = start_explorer(config, &store, &mut rooms).await?;
+    start_health(config, &store, metrics_listener, &mut rooms)?;
+    info!(%rpc, %explorer, %metrics, role = ?config.role, "node started");
+    Ok(Node { supervisor: rooms, store, rpc, explorer, metrics })
+}
+
+/// Opens the chain's database, creating genesis in an empty folder.
+pub(crate) fn open_store(folder: &Path, chain: ChainConfig) -> Result<Store, Error> {
+    let state = sluice_stf::genesis(&chain);
+    Ok(Store::open(folder, &Genesis { config: chain, state })?)
+}
+
+/// Connects to the L1 that the chain config names.
+pub(crate) async fn connect_l1(rpc: &str, beacon: &str, chain: &ChainConfig) -> Result<RpcL1, Error> {
+    Ok(RpcL1::connect(rpc, Some(beacon), chain.l1).await?)
+}
+
+/// Follows L1 until everything that is on it is derived and executed.
+pub(crate) async fn derive_to_head(store: &Store, l1: RpcL1) -> Result<(), Error> {
+    let mut follow = Follow::new(sluice_follow::Config::default(), store.clone(), Executor::new(), Arc::new(l1));
+    follow.catch_up().await.map_err(|error| Error::Room { room: "follow", reason: error.to_string() })
+}
+
+fn sequencer_key(config: &Config) -> Result<B256, Error> {
+    let path = config.sequencer_key_file.as_ref().expect("a sequencer's config was checked to have a key file");
+    let text = config::read(path)?;
+    text.trim().parse().map_err(|error| {
+        Error::Config(format!("{}: {error}; give 32 bytes in hexadecimal", path.display()))
+    })
+}
+
+fn start_sequencer(
+    config: &Config,
+    key: &B256,
+    store: &Store,
+    rooms: &mut Supervisor,
+) -> Result<PoolHandle, Error> {
+    let key = Key::from_bytes(key).map_err(|error| Error::Config(error.to_string()))?;
+    let (engine, wake) = sluice_ordering::handle();
+    let settings = sluice_sequencer::Config::new(key.address());
+    let (sequencer, pool) = Sequencer::new(settings, store.clone(), Executor::new(), engine)
+        .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
+    let (events, inbox) = mpsc::channel(sluice_ordering::EVENTS_MAX);
+    let solo = solo::Config {
+        block_time: Duration::from_millis(config.block_time_ms),
+        heartbeat: Duration::from_millis(config.heartbeat_ms),
+        key,
+    };
+    let start = sluice_sequencer::start(store);
+    let (stop_ordering, stop_sequencer) = (rooms.shutdown().requested(), rooms.shutdown().requested());
+    rooms.spawn("ordering", async move {
+        tokio::select! {
+            ended = solo::run(solo, start, events, wake) => ended,
+            () = stop_ordering => Ok(()),
+        }
+    });
+    rooms.spawn("sequencer", async move {
+        tokio::select! {
+            error = sequencer.run(inbox) => Err(error),
+            () = stop_sequencer => Ok(()),
+        }
+    });
+    Ok(pool)
+}
+
+async fn start_settling(config: &Config, key: &B256, store: &Store, rooms: &mut Supervisor) -> Result<(), Error> {
+    let key = PrivateKeySigner::from_bytes(key).map_err(|error| Error::Config(error.to_string()))?;
+    let l1 = store.config().l1;
+    let sender = Sender::connect(&config.l1_rpc, l1.chain_id, key, SenderConfig::default()).await?;
+    let poster = L1Poster { sender, rollup: l1.rollup };
+    let settle = Settle::new(config.settle.clone(), store.clone(), poster);
+    rooms.spawn("settle", settle.run(rooms.shutdown().requested()));
+    Ok(())
+}
+
+fn start_following(config: &Config, store: &Store, l1: Arc<RpcL1>, rooms: &mut Supervisor) {
+    let settings = sluice_follow::Config { poll_ms: config.l1_poll_ms, ..sluice_follow::Config::default() };
+    let follow = Follow::new(settings, store.clone(), Executor::new(), l1);
+    rooms.spawn("follow", follow.run(rooms.shutdown().requested()));
+}
+
+async fn start_rpc(
+    config: &Config,
+    store: &Store,
+    pool: Option<PoolHandle>,
+    rooms: &mut Supervisor,
+) -> Result<SocketAddr, Error> {
+    let settings = sluice_rpc::Config {
+        listen: config.address(config.rpc_port),
+        sequencer_url: config.sequencer_rpc.clone(),
+        challenge_window_s: config.challenge_window_s,
+        ..sluice_rpc::Config::default()
+    };
+    let server = sluice_rpc::start(settings, store.clone(), pool).await?;
+    let address = server.addr();
+    let stop = rooms.shutdown().requested();
+    rooms.spawn("rpc", async move {
+        stop.await;
+        server.stop();
+        server.stopped().await;
+        Ok::<(), Error>(())
+    });
+    Ok(address)
+}
+
+async fn start_explorer(config: &Config, store: &Store, rooms: &mut Supervisor) -> Result<SocketAddr, Error> {
+    let limits = limits(config);
+    let settings = sluice_explorer::Config {
+        listen: config.address(config.explorer_port),
+        block_age_s_max: limits.block_age_max.as_secs(),
+        l1_age_s_max: limits.l1_age_max.as_secs(),
+        ..sluice_explorer::Config::default()
+    };
+    let server = sluice_explorer::start(settings, store.clone()).await?;
+    let address = server.addr();
+    let stop = rooms.shutdown().requested();
+    rooms.spawn("explorer", async move {
+        stop.await;
+        server.stop();
+        server.stopped().await
+    });
+    Ok(address)
+}
+
+fn start_health(
+    config: &Config,
+    store: &Store,
+    listener: tokio::net::TcpListener,
+    rooms: &mut Supervisor,
+) -> Result<(), Error> {
+    let serve = health::serve(listener, store.clone(), limits(config), health::install_metrics()?, rooms.shutdown());
+    rooms.spawn("health", serve);
+    Ok(())
+}
+
+/// When a node calls itself healthy.
+fn limits(config: &Config) -> health::Limits {
+    health::Limits {
+        // Two heartbeats missed, and a second for what a block takes.
+        block_age_max: Duration::from_millis(config.heartbeat_ms * 2) + Duration::from_secs(1),
+        // Two of L1's slots missed, and the time between polls.
+        l1_age_max: Duration::from_secs(36) + Duration::from_millis(config.l1_poll_ms),
+    }
+}
