@@ -87,6 +87,10 @@ impl Store {
 
     pub(crate) fn start(engine: Arc<Engine>) -> Result<Self, Error> {
         let flusher = Arc::new(Flusher::start(&engine)?);
+        if engine.wants_flush() {
+            // The journal may hold so many blocks that the next commit has to wait for room.
+            flusher.wake();
+        }
         Ok(Self { flusher, engine })
     }
 }

@@ -80,9 +80,12 @@ impl VersionedReader {
     }
 }
 
+/// The values that one key took: after which block, which value.
+type KeyVersions = Vec<(u64, Option<Vec<u8>>)>;
+
 /// The values that keys took in a run of blocks, to be written together in the order of the keys.
 #[derive(Default)]
-pub(crate) struct Versions(BTreeMap<Vec<u8>, Vec<(u64, Option<Vec<u8>>)>>);
+pub(crate) struct Versions(BTreeMap<Vec<u8>, KeyVersions>);
 
 impl Versions {
     /// `key` has `value` after `block`. Blocks come in ascending order; within one block the last word counts.

@@ -151,7 +151,7 @@ fn receipt(number: u64, index: usize) -> Receipt {
     let gas = 21_000 * (index as u64 + 1);
     Receipt {
         tx_type: sluice_types::DEPOSIT_TX_TYPE,
-        success: index % 2 == 0,
+        success: index.is_multiple_of(2),
         cumulative_gas_used: gas,
         gas_used: 21_000,
         effective_gas_price: U256::ZERO,
@@ -202,7 +202,7 @@ pub(super) fn next_block(store: &Store, changes: StateChanges, tx_count: usize) 
         trie,
         access_list: vec![alloy_eip7928::AccountChanges { address: address(number), ..Default::default() }],
         // Every third block comes from L1.
-        ordered: (number % 3 != 0).then_some((ordered, certificate)),
+        ordered: (!number.is_multiple_of(3)).then_some((ordered, certificate)),
     }
 }
 

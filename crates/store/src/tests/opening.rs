@@ -12,6 +12,7 @@ use sluice_types::L2Number;
 use super::fixture::*;
 use crate::{
     Error, L1Update, Store,
+    engine::LAYERS_MAX,
     open::{self, MAIN_FILE},
     tables::{META, META_SCHEMA, SCHEMA_VERSION},
 };
@@ -81,6 +82,36 @@ fn creation_that_was_cut_short_is_begun_again() {
     assert!(!Store::is_initialised(dir.path()));
     let store = Store::open(dir.path(), &genesis()).unwrap();
     assert_state(&store.state(L2Number(0)).unwrap(), &genesis().state, 4, 4);
+}
+
+#[test]
+fn full_journal_does_not_block_the_first_commit_after_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Store::in_memory(&genesis()).unwrap();
+    let mut model = genesis().state;
+    let commits: Vec<_> = (0..=LAYERS_MAX).map(|_| commit(&source, &mut model, &[(0, Op::Pay(1))])).collect();
+    let (last, first) = commits.split_last().unwrap();
+    // Without the thread that flushes.
+    let engine = open::open(dir.path(), Some(&genesis()), &options(1_000)).unwrap();
+    first.iter().for_each(|commit| engine.commit_block(commit.clone()).unwrap());
+    drop(engine);
+    let store = Store::open_with(dir.path(), &genesis(), &options(1_000)).unwrap();
+    store.commit_block(last.clone()).unwrap();
+    commits.iter().for_each(|commit| assert_block(&store, commit));
+}
+
+#[test]
+fn damaged_journal_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Store::in_memory(&genesis()).unwrap();
+    let mut model = genesis().state;
+    let mut wrong = commit(&source, &mut model, &[(0, Op::Pay(1))]);
+    wrong.changes.accounts.values_mut().for_each(|change| change.account = None);
+    let store = Store::open(dir.path(), &genesis()).unwrap();
+    store.commit_block(wrong).unwrap();
+    drop(store);
+    let error = Store::open(dir.path(), &genesis()).unwrap_err();
+    assert!(matches!(&error, Error::Damaged(what) if what.contains("state root of block 1")), "{error}");
 }
 
 /// Memory that refuses to write once it is told to.
