@@ -21,7 +21,7 @@ use sluice_types::{
 
 use crate::{
     Codes, Error,
-    engine::{BlockFacts, Engine, Payment, Refusal, chain_rules},
+    engine::{BlockFacts, Engine, Failed, Payment, Reader, Refusal, chain_rules},
 };
 
 /// Signature of the system call that tells contracts about the L1 block.
@@ -37,17 +37,36 @@ pub fn execute_block_with<S: StateRead>(
     state: &S,
     codes: &mut Codes,
 ) -> Result<Outcome, Error<S::Error>> {
-    follows(parent, input)?;
-    let base_fee_wei = config.next_base_fee_wei(parent);
-    let facts = BlockFacts {
+    let reader = Reader::new(state);
+    let facts = facts(config, parent, input);
+    let mut engine = Engine::new(chain_rules(config.chain_id), facts.into(), &reader, codes);
+    let outcome = follows(parent, input).and_then(|()| {
+        let mut outcome = run(config, parent, input, &mut engine)?;
+        (outcome.changes, outcome.access_list) = engine.finish();
+        Ok(outcome)
+    });
+    outcome.map_err(|error| reader.explain(error))
+}
+
+fn facts(config: &ChainConfig, parent: &Header, input: &BlockInput) -> BlockFacts {
+    BlockFacts {
         number: input.number.0,
         timestamp: input.timestamp,
         beneficiary: input.beneficiary,
         gas_limit: config.block_gas_limit,
-        base_fee_wei,
+        base_fee_wei: config.next_base_fee_wei(parent),
         prev_randao: input.l1_origin.prev_randao,
-    };
-    let mut engine = Engine::new(chain_rules(config.chain_id), facts.into(), state, codes);
+    }
+}
+
+/// Runs the system calls and the transactions; what they changed stays in the engine.
+fn run(
+    config: &ChainConfig,
+    parent: &Header,
+    input: &BlockInput,
+    engine: &mut Engine<'_>,
+) -> Result<Outcome, Error<Failed>> {
+    let base_fee_wei = config.next_base_fee_wei(parent);
     engine.system_call(HISTORY, parent.hash_slow().into())?;
     engine.system_call(L1_BLOCK, set_l1_block(input))?;
 
@@ -55,11 +74,11 @@ pub fn execute_block_with<S: StateRead>(
     for (index, tx) in input.transactions.iter().enumerate() {
         let available = config.block_gas_limit - outcome.gas_used;
         let (sender, done) = match &tx.transaction {
-            Transaction::Deposit(deposit) => (deposit.from, Ok(execute_deposit(&mut engine, deposit, available)?)),
+            Transaction::Deposit(deposit) => (deposit.from, Ok(execute_deposit(engine, deposit, available)?)),
             Transaction::Signed(signed) => {
                 let l1_fee_wei = l1_data_fee(&signed.encoded_2718(), &input.l1_origin, &config.l1_fee);
                 let offer = Offer { signed, sender: tx.sender, l1_fee_wei, base_fee_wei, available };
-                (tx.sender, execute_signed(&mut engine, &offer)?)
+                (tx.sender, execute_signed(engine, &offer)?)
             }
         };
         debug_assert_eq!(sender, tx.sender, "a deposit's sender is the one it names");
@@ -73,11 +92,10 @@ pub fn execute_block_with<S: StateRead>(
             Err(reason) => outcome.skipped.push(SkippedTransaction { index, reason }),
         }
     }
-    (outcome.changes, outcome.access_list) = engine.finish();
     Ok(outcome)
 }
 
-fn follows<E>(parent: &Header, input: &BlockInput) -> Result<(), Error<E>> {
+fn follows(parent: &Header, input: &BlockInput) -> Result<(), Error<Failed>> {
     if input.number.0 != parent.number + 1 {
         return Err(Error::NotNext { number: input.number, parent: parent.number.into() });
     }
@@ -112,10 +130,7 @@ struct Offer<'a> {
     available: u64,
 }
 
-fn execute_signed<S: StateRead>(
-    engine: &mut Engine<'_, S>,
-    offer: &Offer<'_>,
-) -> Result<Result<Receipt, Skip>, Error<S::Error>> {
+fn execute_signed(engine: &mut Engine<'_>, offer: &Offer<'_>) -> Result<Result<Receipt, Skip>, Error<Failed>> {
     let Offer { signed, sender, l1_fee_wei, base_fee_wei, available } = *offer;
     if signed.is_eip4844() {
         return Ok(Err(Skip::Invalid(sluice_types::Error::BlobTransaction.to_string())));
@@ -140,11 +155,11 @@ fn execute_signed<S: StateRead>(
 /// A deposit that asks for more gas than the block has left cannot be in a valid input, because the inbox comes first and its
 /// messages ask for at most [`ChainConfig::inbox_gas_per_block`] together. Should one come, it fails, uses up what is left, and
 /// keeps its mint: skipping it would destroy money that left L1.
-fn execute_deposit<S: StateRead>(
-    engine: &mut Engine<'_, S>,
+fn execute_deposit(
+    engine: &mut Engine<'_>,
     deposit: &DepositTransaction,
     available: u64,
-) -> Result<Receipt, Error<S::Error>> {
+) -> Result<Receipt, Error<Failed>> {
     let nonce = engine.nonce(deposit.from)?;
     let too_large = deposit.gas_limit > available;
     let tx = TxEnv {

@@ -22,7 +22,7 @@ use sluice_types::{ChainConfig, Header, Skip, StateRead};
 use crate::{
     Codes, Error, EstimateError,
     block::skip,
-    engine::{BlockFacts, Engine, Payment, Refusal, chain_rules},
+    engine::{BlockFacts, Engine, Failed, Payment, Reader, Refusal, chain_rules},
 };
 
 /// Where a call runs.
@@ -102,10 +102,11 @@ const ESTIMATE_PRECISION: u64 = 66;
 ///
 /// A caller that wants other balances or codes than the state's gives a [`StateRead`] that answers so.
 pub fn call<S: StateRead>(env: &CallEnv<'_>, request: &CallRequest, state: &S) -> Result<CallOutcome, Error<S::Error>> {
-    let mut codes = Codes::default();
+    let (reader, mut codes) = (Reader::new(state), Codes::default());
     let gas_limit = request.gas_limit.unwrap_or(CALL_GAS_MAX).min(CALL_GAS_MAX);
-    let mut run = Run::new(env, request, state, &mut codes)?;
-    Ok(outcome(run.with(gas_limit, &request.access_list)?.0))
+    let result =
+        Run::new(env, request, &reader, &mut codes).and_then(|mut run| run.with(gas_limit, &request.access_list));
+    Ok(outcome(result.map_err(|error| reader.explain(error))?.0))
 }
 
 /// Finds a gas limit with which the call succeeds, at most 1.5 % above the least one; exactly 21,000 for a plain transfer.
@@ -116,8 +117,16 @@ pub fn estimate_gas<S: StateRead>(
     request: &CallRequest,
     state: &S,
 ) -> Result<u64, EstimateError<S::Error>> {
-    let mut codes = Codes::default();
-    let mut run = Run::new(env, request, state, &mut codes)?;
+    let (reader, mut codes) = (Reader::new(state), Codes::default());
+    let run = Run::new(env, request, &reader, &mut codes).map_err(EstimateError::Call);
+    run.and_then(|run| search(run, env, request)).map_err(|error| match error {
+        EstimateError::Reverted(output) => EstimateError::Reverted(output),
+        EstimateError::Halted { gas_limit, reason } => EstimateError::Halted { gas_limit, reason },
+        EstimateError::Call(error) => EstimateError::Call(reader.explain(error)),
+    })
+}
+
+fn search(mut run: Run<'_>, env: &CallEnv<'_>, request: &CallRequest) -> Result<u64, EstimateError<Failed>> {
     let most = run.most_gas(env, request)?;
     let list = &request.access_list;
     if most >= TRANSFER_GAS && run.is_transfer(request)? && run.succeeds(TRANSFER_GAS, list)?.is_ok() {
@@ -156,9 +165,13 @@ pub fn create_access_list<S: StateRead>(
     request: &CallRequest,
     state: &S,
 ) -> Result<AccessListOutcome, Error<S::Error>> {
-    let mut codes = Codes::default();
+    let (reader, mut codes) = (Reader::new(state), Codes::default());
+    let found = Run::new(env, request, &reader, &mut codes).and_then(|run| settle(run, request));
+    found.map_err(|error| reader.explain(error))
+}
+
+fn settle(mut run: Run<'_>, request: &CallRequest) -> Result<AccessListOutcome, Error<Failed>> {
     let gas_limit = request.gas_limit.unwrap_or(CALL_GAS_MAX).min(CALL_GAS_MAX);
-    let mut run = Run::new(env, request, state, &mut codes)?;
     let warm = run.warm_anyway(request)?;
     let mut access_list = request.access_list.clone();
     let mut runs = 1;
@@ -174,19 +187,19 @@ pub fn create_access_list<S: StateRead>(
 }
 
 /// One request, to be run with different limits and lists.
-struct Run<'a, S: StateRead> {
-    engine: Engine<'a, S>,
+struct Run<'a> {
+    engine: Engine<'a>,
     tx: TxEnv,
     base_fee_wei: u64,
 }
 
-impl<'a, S: StateRead> Run<'a, S> {
-    fn new(
+impl<'a> Run<'a> {
+    fn new<S: StateRead>(
         env: &CallEnv<'_>,
         request: &CallRequest,
-        state: &'a S,
+        state: &'a Reader<'_, S>,
         codes: &'a mut Codes,
-    ) -> Result<Self, Error<S::Error>> {
+    ) -> Result<Self, Error<Failed>> {
         let tx = request.env().map_err(|reason| Error::Invalid(Skip::Invalid(reason.into())))?;
         let is_free = tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or(0) == 0;
         let base_fee_wei = if is_free { 0 } else { env.header.base_fee_per_gas.unwrap_or(0) };
@@ -213,7 +226,7 @@ impl<'a, S: StateRead> Run<'a, S> {
     }
 
     /// Runs with this gas limit and list. Errors: [`Error::Invalid`] where Ethereum would not run it.
-    fn with(&mut self, gas_limit: u64, list: &AccessList) -> Result<(ExecutionResult, EvmState), Error<S::Error>> {
+    fn with(&mut self, gas_limit: u64, list: &AccessList) -> Result<(ExecutionResult, EvmState), Error<Failed>> {
         let mut tx = self.tx.clone();
         tx.gas_limit = gas_limit;
         tx.access_list = list.clone();
@@ -228,7 +241,7 @@ impl<'a, S: StateRead> Run<'a, S> {
     }
 
     /// Whether the call succeeds with this gas limit. Too little gas to start is a failure like any other.
-    fn succeeds(&mut self, gas_limit: u64, list: &AccessList) -> Result<Result<(), ()>, Error<S::Error>> {
+    fn succeeds(&mut self, gas_limit: u64, list: &AccessList) -> Result<Result<(), ()>, Error<Failed>> {
         match self.with(gas_limit, list) {
             Ok((result, _)) => Ok(if result.is_success() { Ok(()) } else { Err(()) }),
             Err(Error::Invalid(_)) => Ok(Err(())),
@@ -236,14 +249,14 @@ impl<'a, S: StateRead> Run<'a, S> {
         }
     }
 
-    fn is_transfer(&mut self, request: &CallRequest) -> Result<bool, Error<S::Error>> {
+    fn is_transfer(&mut self, request: &CallRequest) -> Result<bool, Error<Failed>> {
         let TxKind::Call(to) = request.to else { return Ok(false) };
         let plain = request.input.is_empty() && request.access_list.is_empty() && request.authorizations.is_empty();
         Ok(plain && !self.engine.has_code(to)?)
     }
 
     /// The most gas that a transaction like this could have.
-    fn most_gas(&mut self, env: &CallEnv<'_>, request: &CallRequest) -> Result<u64, Error<S::Error>> {
+    fn most_gas(&mut self, env: &CallEnv<'_>, request: &CallRequest) -> Result<u64, Error<Failed>> {
         let asked = request.gas_limit.filter(|&gas| gas >= TRANSFER_GAS).unwrap_or(u64::MAX);
         let allowed = asked.min(env.header.gas_limit).min(TX_GAS_LIMIT_CAP);
         if self.tx.gas_price == 0 {
@@ -258,7 +271,7 @@ impl<'a, S: StateRead> Run<'a, S> {
     }
 
     /// What need not be listed: sender, recipient, authorities, precompiles.
-    fn warm_anyway(&mut self, request: &CallRequest) -> Result<BTreeSet<Address>, Error<S::Error>> {
+    fn warm_anyway(&mut self, request: &CallRequest) -> Result<BTreeSet<Address>, Error<Failed>> {
         let recipient = match request.to {
             TxKind::Call(to) => to,
             TxKind::Create => request.from.create(self.engine.nonce(request.from)?),

@@ -1,10 +1,9 @@
 //! Code, analysed once and kept.
 
 use alloy_primitives::{B256, map::B256Map};
-use revm::bytecode::{Bytecode, BytecodeDecodeError};
-use sluice_types::StateRead;
+use revm::bytecode::Bytecode;
 
-use crate::flat::ReadError;
+use crate::reader::{Failed, Source};
 
 /// Most contracts whose analysed code is kept. A code has at most 24 KiB, so this is at most about 110 MB.
 pub const CODES_MAX: usize = 4096;
@@ -20,12 +19,11 @@ pub struct Codes {
 
 impl Codes {
     /// The code with this hash, read from `state` the first time.
-    pub(crate) fn get<S: StateRead>(&mut self, hash: B256, state: &S) -> Result<Bytecode, ReadError<S::Error>> {
+    pub(crate) fn get(&mut self, hash: B256, state: &dyn Source) -> Result<Bytecode, Failed> {
         if let Some(code) = self.by_hash.get(&hash) {
             return Ok(code.clone());
         }
-        let bytes = state.code(hash).map_err(ReadError::State)?;
-        let code = Bytecode::new_raw_checked(bytes).map_err(|reason| ReadError::Code { hash, reason })?;
+        let code = Bytecode::new_raw_checked(state.code(hash)?).map_err(|_| Failed::Code(hash))?;
         self.insert(hash, code.clone());
         Ok(code)
     }
@@ -38,6 +36,3 @@ impl Codes {
         self.by_hash.insert(hash, code);
     }
 }
-
-/// Re-exported so that [`ReadError`] can name it.
-pub(crate) type CodeError = BytecodeDecodeError;

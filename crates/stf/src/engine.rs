@@ -18,57 +18,66 @@ use sluice_types::{BlockAccessList, StateChanges, StateRead, predeploys::SYSTEM_
 
 use crate::{
     Codes, Error,
-    flat::{Flat, ReadError},
+    flat::Flat,
     handler::{Cashier, Evm, Stop},
+    reader::Source,
 };
 
-pub use crate::handler::Payment;
+pub use crate::{
+    handler::Payment,
+    reader::{Failed, Reader},
+};
 
 /// Why a transaction did not run.
 #[derive(Debug)]
-pub enum Refusal<E> {
+pub enum Refusal {
     /// It is invalid. The state is as it was.
     Invalid(InvalidTransaction),
     /// The environment failed; the block must be given up.
-    Failure(Error<E>),
+    Failure(Error<Failed>),
 }
 
 /// Executes transactions in order and remembers what they touched.
 #[expect(missing_debug_implementations, reason = "the engine inside has no useful one")]
-pub struct Engine<'a, S: StateRead> {
-    evm: Evm<'a, S>,
+pub struct Engine<'a> {
+    evm: Evm<'a>,
     executed: u64,
 }
 
-impl<'a, S: StateRead> Engine<'a, S> {
+impl<'a> Engine<'a> {
     /// Starts a block on the state that its parent left.
-    pub fn new(cfg: CfgEnv, block: BlockEnv, state: &'a S, codes: &'a mut Codes) -> Self {
-        let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> = Context::new(Flat::new(state, codes), cfg.spec);
+    pub fn new<S: StateRead>(cfg: CfgEnv, block: BlockEnv, state: &'a Reader<'_, S>, codes: &'a mut Codes) -> Self {
+        Self::over(cfg, block, state, codes)
+    }
+
+    fn over(cfg: CfgEnv, block: BlockEnv, state: &'a dyn Source, codes: &'a mut Codes) -> Self {
+        let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> =
+            Context::new(Flat::new(state, codes), cfg.spec);
         Self { evm: context.with_cfg(cfg).with_block(block).build_mainnet(), executed: 0 }
     }
 
     /// Nonce of an account as of now.
-    pub fn nonce(&mut self, address: Address) -> Result<u64, Error<S::Error>> {
-        let account = self.database().basic(address).map_err(read_error)?;
+    pub fn nonce(&mut self, address: Address) -> Result<u64, Error<Failed>> {
+        let account = self.database().basic(address).map_err(Error::State)?;
         Ok(account.map_or(0, |account| account.nonce))
     }
 
     /// Balance of an account as of now.
-    pub fn balance(&mut self, address: Address) -> Result<U256, Error<S::Error>> {
-        let account = self.database().basic(address).map_err(read_error)?;
+    pub fn balance(&mut self, address: Address) -> Result<U256, Error<Failed>> {
+        let account = self.database().basic(address).map_err(Error::State)?;
         Ok(account.map_or(U256::ZERO, |account| account.balance))
     }
 
     /// True when the account has code as of now.
-    pub fn has_code(&mut self, address: Address) -> Result<bool, Error<S::Error>> {
-        let account = self.database().basic(address).map_err(read_error)?;
+    pub fn has_code(&mut self, address: Address) -> Result<bool, Error<Failed>> {
+        let account = self.database().basic(address).map_err(Error::State)?;
         Ok(account.is_some_and(|account| !account.is_empty_code_hash()))
     }
 
     /// Calls a contract in the name of the protocol, before the first transaction. Does nothing when there is no code.
     ///
     /// Source: EIP-2935.
-    pub fn system_call(&mut self, contract: Address, input: Bytes) -> Result<(), Error<S::Error>> {
+    pub fn system_call(&mut self, contract: Address, input: Bytes) -> Result<(), Error<Failed>> {
         debug_assert_eq!(self.executed, 0, "system calls come before the transactions");
         if !self.has_code(contract)? {
             return Ok(());
@@ -81,7 +90,7 @@ impl<'a, S: StateRead> Engine<'a, S> {
                 Ok(())
             }
             Ok(result) => Err(Error::SystemCall { contract, reason: result.to_string() }),
-            Err(stop) => match refusal::<S>(stop) {
+            Err(stop) => match refusal(stop) {
                 Refusal::Invalid(reason) => Err(Error::SystemCall { contract, reason: reason.to_string() }),
                 Refusal::Failure(error) => Err(error),
             },
@@ -89,19 +98,19 @@ impl<'a, S: StateRead> Engine<'a, S> {
     }
 
     /// Runs a transaction without keeping what it did.
-    pub fn run(&mut self, tx: TxEnv, payment: Payment) -> Result<(ExecutionResult, EvmState), Refusal<S::Error>> {
+    pub fn run(&mut self, tx: TxEnv, payment: Payment) -> Result<(ExecutionResult, EvmState), Refusal> {
         self.evm.ctx.tx = tx;
         let result = Cashier::new(payment).run(&mut self.evm);
         // Also when it failed: what it loaded must not look loaded to the next one.
         let touched = self.evm.ctx.journaled_state.finalize();
         match result {
             Ok(result) => Ok((result, touched)),
-            Err(stop) => Err(refusal::<S>(stop)),
+            Err(stop) => Err(refusal(stop)),
         }
     }
 
     /// Runs a transaction and keeps what it did. An invalid one leaves no trace.
-    pub fn transact(&mut self, tx: TxEnv, payment: Payment) -> Result<ExecutionResult, Refusal<S::Error>> {
+    pub fn transact(&mut self, tx: TxEnv, payment: Payment) -> Result<ExecutionResult, Refusal> {
         let (result, touched) = self.run(tx, payment)?;
         self.executed += 1;
         let index = self.executed;
@@ -115,22 +124,15 @@ impl<'a, S: StateRead> Engine<'a, S> {
         self.evm.ctx.journaled_state.database.finish()
     }
 
-    fn database(&mut self) -> &mut Flat<'a, S> {
+    fn database(&mut self) -> &mut Flat<'a> {
         &mut self.evm.ctx.journaled_state.database
     }
 }
 
-fn read_error<E>(error: ReadError<E>) -> Error<E> {
-    match error {
-        ReadError::State(error) => Error::State(error),
-        ReadError::Code { hash, reason } => Error::Code { hash, reason: reason.to_string() },
-    }
-}
-
-fn refusal<S: StateRead>(stop: Stop<S>) -> Refusal<S::Error> {
+fn refusal(stop: Stop) -> Refusal {
     match stop {
         EVMError::Transaction(reason) => Refusal::Invalid(reason),
-        EVMError::Database(error) => Refusal::Failure(read_error(error)),
+        EVMError::Database(error) => Refusal::Failure(Error::State(error)),
         other @ (EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_)) => {
             Refusal::Failure(Error::Engine(other.to_string()))
         }

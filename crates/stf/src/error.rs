@@ -11,14 +11,9 @@ pub enum Error<E> {
     /// A read of the state failed.
     #[error("reading state: {0}")]
     State(#[source] E),
-    /// A code in the state is not code.
-    #[error("code {hash} is malformed: {reason}")]
-    Code {
-        /// Its hash.
-        hash: B256,
-        /// What is wrong.
-        reason: String,
-    },
+    /// The code with this hash is not code: it starts like an EIP-7702 delegation and is none.
+    #[error("code {0} is malformed")]
+    Code(B256),
     /// The input is not for the block after the parent.
     #[error("block {number} does not follow its parent {parent}; execute blocks in order")]
     NotNext {
@@ -57,7 +52,7 @@ impl<E> Error<E> {
         match self {
             Self::State(_) => Severity::Retry,
             Self::Invalid(_) => Severity::Reset,
-            Self::Code { .. }
+            Self::Code(_)
             | Self::NotNext { .. }
             | Self::Timestamp { .. }
             | Self::SystemCall { .. }

@@ -10,24 +10,15 @@ use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
 use revm::{
     Database,
     bytecode::Bytecode,
-    database_interface::DBErrorMarker,
     primitives::StorageKeyMap,
     state::{AccountId, AccountInfo, EvmState},
 };
-use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges, StateRead};
+use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges};
 
-use crate::codes::{CodeError, Codes};
-
-/// Why a read failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError<E> {
-    #[error("reading state: {0}")]
-    State(#[source] E),
-    #[error("code {hash} is malformed: {reason}")]
-    Code { hash: B256, reason: CodeError },
-}
-
-impl<E: core::error::Error + Send + Sync + 'static> DBErrorMarker for ReadError<E> {}
+use crate::{
+    codes::Codes,
+    reader::{Failed, Source},
+};
 
 /// Values of one thing after the block access indices at which it changed, ascending.
 type History<T> = Vec<(u64, T)>;
@@ -70,9 +61,8 @@ struct Entry {
 }
 
 /// The state of the parent, and over it what the block has read and written.
-#[derive(Debug)]
-pub(crate) struct Flat<'a, S> {
-    state: &'a S,
+pub(crate) struct Flat<'a> {
+    state: &'a dyn Source,
     codes: &'a mut Codes,
     index_of: AddressMap<usize>,
     entries: Vec<Entry>,
@@ -80,8 +70,8 @@ pub(crate) struct Flat<'a, S> {
     access_index: u64,
 }
 
-impl<'a, S: StateRead> Flat<'a, S> {
-    pub(crate) fn new(state: &'a S, codes: &'a mut Codes) -> Self {
+impl<'a> Flat<'a> {
+    pub(crate) fn new(state: &'a dyn Source, codes: &'a mut Codes) -> Self {
         Self { state, codes, index_of: AddressMap::default(), entries: Vec::new(), access_index: 0 }
     }
 
@@ -91,11 +81,11 @@ impl<'a, S: StateRead> Flat<'a, S> {
     }
 
     /// Place of the account, which is read when it is new.
-    fn position(&mut self, address: Address) -> Result<usize, ReadError<S::Error>> {
+    fn position(&mut self, address: Address) -> Result<usize, Failed> {
         if let Some(&position) = self.index_of.get(&address) {
             return Ok(position);
         }
-        let before = self.state.account(address).map_err(ReadError::State)?;
+        let before = self.state.account(address)?;
         let position = self.entries.len();
         let now = before.map(|account| AccountInfo {
             balance: account.balance,
@@ -119,7 +109,7 @@ impl<'a, S: StateRead> Flat<'a, S> {
         Ok(position)
     }
 
-    fn slot(&mut self, position: usize, slot: U256) -> Result<U256, ReadError<S::Error>> {
+    fn slot(&mut self, position: usize, slot: U256) -> Result<U256, Failed> {
         let entry = &mut self.entries[position];
         if let Some(known) = entry.storage.get(&slot) {
             return Ok(known.now);
@@ -128,7 +118,7 @@ impl<'a, S: StateRead> Flat<'a, S> {
         let value = if entry.storage_gone || entry.before.is_none() {
             U256::ZERO
         } else {
-            self.state.storage(entry.address, slot).map_err(ReadError::State)?
+            self.state.storage(entry.address, slot)?
         };
         entry.storage.insert(slot, Slot { before: value, now: value, accessed: false, history: Vec::new() });
         Ok(value)
@@ -290,8 +280,8 @@ impl Entry {
     }
 }
 
-impl<S: StateRead> Database for Flat<'_, S> {
-    type Error = ReadError<S::Error>;
+impl Database for Flat<'_> {
+    type Error = Failed;
 
     fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, Self::Error> {
         let position = self.position(address)?;
@@ -312,6 +302,6 @@ impl<S: StateRead> Database for Flat<'_, S> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, Self::Error> {
-        self.state.block_hash(number).map_err(ReadError::State)
+        self.state.block_hash(number)
     }
 }

@@ -15,15 +15,15 @@ use revm::{
     handler::{EvmTr, FrameResult, Handler, MainnetEvm, post_execution, pre_execution, validation},
     interpreter::InitialAndFloorGas,
 };
-use sluice_types::{StateRead, predeploys::FEE_VAULT};
+use sluice_types::predeploys::FEE_VAULT;
 
-use crate::flat::{Flat, ReadError};
+use crate::{flat::Flat, reader::Failed};
 
 /// The engine on the flat state.
-pub(crate) type Evm<'a, S> = MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, Flat<'a, S>, Journal<Flat<'a, S>>, ()>>;
+pub(crate) type Evm<'a> = MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, Flat<'a>, Journal<Flat<'a>>, ()>>;
 
 /// What stops a transaction.
-pub(crate) type Stop<S> = EVMError<ReadError<<S as StateRead>::Error>>;
+pub(crate) type Stop = EVMError<Failed>;
 
 /// Who pays what to whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,20 +45,20 @@ pub enum Payment {
 }
 
 /// Runs one transaction under one [`Payment`].
-pub(crate) struct Cashier<'a, S> {
+pub(crate) struct Cashier<'a> {
     payment: Payment,
-    engine: PhantomData<fn(&'a S)>,
+    engine: PhantomData<fn(&'a ())>,
 }
 
-impl<S> Cashier<'_, S> {
+impl Cashier<'_> {
     pub(crate) fn new(payment: Payment) -> Self {
         Self { payment, engine: PhantomData }
     }
 }
 
-impl<'a, S: StateRead> Handler for Cashier<'a, S> {
-    type Evm = Evm<'a, S>;
-    type Error = Stop<S>;
+impl<'a> Handler for Cashier<'a> {
+    type Evm = Evm<'a>;
+    type Error = Stop;
     type HaltReason = HaltReason;
 
     fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Self::Error> {
@@ -140,7 +140,7 @@ impl<'a, S: StateRead> Handler for Cashier<'a, S> {
 }
 
 /// Checks nonce, code and balance of the sender, and takes gas and L1 data fee; the engine takes the value.
-fn deduct<S: StateRead>(evm: &mut Evm<'_, S>, l1_fee_wei: U256) -> Result<(), Stop<S>> {
+fn deduct(evm: &mut Evm<'_>, l1_fee_wei: U256) -> Result<(), Stop> {
     let (block, tx, cfg, journal, _, _) = evm.ctx().all_mut();
     let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
     pre_execution::validate_account_nonce_and_code_with_components(&caller.account().info, tx, cfg)?;
@@ -161,7 +161,7 @@ fn deduct<S: StateRead>(evm: &mut Evm<'_, S>, l1_fee_wei: U256) -> Result<(), St
 }
 
 /// Creates the mint. Saturating, since more wei than a word holds cannot come from L1.
-fn credit_depositor<S: StateRead>(evm: &mut Evm<'_, S>, mint_wei: U256, bump: bool) -> Result<(), Stop<S>> {
+fn credit_depositor(evm: &mut Evm<'_>, mint_wei: U256, bump: bool) -> Result<(), Stop> {
     let caller: Address = evm.ctx_ref().tx().caller();
     let mut caller = evm.ctx().journal_mut().load_account_with_code_mut(caller)?.data;
     let balance = caller.balance().saturating_add(mint_wei);
@@ -173,7 +173,7 @@ fn credit_depositor<S: StateRead>(evm: &mut Evm<'_, S>, mint_wei: U256, bump: bo
 }
 
 /// A creation that failed before its frame was made has not moved the nonce; a deposit always does.
-fn settle_nonce<S: StateRead>(evm: &mut Evm<'_, S>) -> Result<(), Stop<S>> {
+fn settle_nonce(evm: &mut Evm<'_>) -> Result<(), Stop> {
     let (caller, nonce) = (evm.ctx_ref().tx().caller(), evm.ctx_ref().tx().nonce());
     let mut caller = evm.ctx().journal_mut().load_account_mut(caller)?;
     if caller.nonce() == nonce {

@@ -11,7 +11,7 @@
 //! BlockInput ──► block ──► engine ──► revm, with handler at its cash desk
 //!                            │            │ reads
 //!                            ▼            ▼
-//!                  StateChanges,  ◄──── flat ──► StateRead
+//!                  StateChanges,  ◄──── flat ──► reader ──► StateRead
 //!                  access list
 //! ```
 //!
@@ -35,6 +35,7 @@ mod error;
 mod flat;
 mod genesis;
 mod handler;
+mod reader;
 
 use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
 
