@@ -1,8 +1,8 @@
 //! Executes a finalised block and commits it.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{B256, Bytes};
 use sluice_executor::Executor;
 use sluice_store::{BlockCommit, Store};
 use sluice_types::{
@@ -36,13 +36,13 @@ pub(crate) fn apply(
     let parent = store.head_block();
     let input = block_input(store, &parent, &ordered, proposed)?;
     let number = input.number;
-    let hashes: Vec<B256> = input.transactions.iter().map(|tx| tx.transaction.hash()).collect();
 
     let snapshot = store.state(parent.number())?;
     let config = store.config();
     let outcome =
         timed("sequencer_execute_seconds", || executor.execute(config, &parent.block.header, &input, &snapshot))
             .map_err(|error| Error::Execute { number, reason: error.to_string() })?;
+    let refused = refused(&outcome, &input.transactions);
     let (state_root, trie) = timed("sequencer_root_seconds", || store.state_root(&outcome.changes))?;
     let sealed = timed("sequencer_seal_seconds", || {
         SealedBlock::seal(config, (&parent.block.header, parent.hash), input, &outcome, state_root)
@@ -52,7 +52,6 @@ pub(crate) fn apply(
         base_fee_wei: config.next_base_fee_wei(&sealed.block.header),
         l1_origin: sealed.block.l1_origin.clone(),
     };
-    let refused = refused(&outcome, &hashes);
     let changed: Vec<_> = outcome
         .changes
         .accounts
@@ -157,30 +156,33 @@ fn checked_origin(store: &Store, parent: &SealedBlock, ordered: &OrderedBlock) -
     }
 }
 
-/// Gives every transaction its sender: from the proposal where it is the same, else recovered on all cores. What does not decode
-/// or recover yields nothing, as if it had been skipped.
+/// Decodes the transactions and gives each its sender: from our own proposal where it is the same, else recovered on all cores.
+/// What does not decode or recover yields nothing, as if it had been skipped.
 fn recover_all(raw: &[Bytes], proposed: &[Arc<PoolTransaction>]) -> Vec<InputTransaction> {
-    let known: HashMap<&Bytes, Address> = proposed.iter().map(|tx| (&tx.raw, tx.sender)).collect();
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let chunk = raw.len().div_ceil(threads).max(RECOVER_CHUNK_MIN);
-    let recover_chunk = |chunk: &[Bytes]| -> Vec<InputTransaction> {
-        chunk
-            .iter()
-            .filter_map(|raw| {
-                let transaction = Transaction::Signed(Transaction::decode_signed(raw).ok()?);
-                let sender = known.get(raw).copied().or_else(|| transaction.recover().ok())?;
-                Some(InputTransaction { transaction, sender })
-            })
-            .collect()
+    let input = |index: usize, raw: &Bytes| match proposed.get(index) {
+        Some(known) if known.raw == *raw => {
+            Some(InputTransaction { transaction: Transaction::Signed(known.transaction.clone()), sender: known.sender })
+        }
+        _ => {
+            let transaction = Transaction::Signed(Transaction::decode_signed(raw).ok()?);
+            let sender = transaction.recover().ok()?;
+            Some(InputTransaction { transaction, sender })
+        }
     };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let size = raw.len().div_ceil(threads).max(RECOVER_CHUNK_MIN);
     std::thread::scope(|scope| {
-        let threads: Vec<_> = raw.chunks(chunk).map(|chunk| scope.spawn(move || recover_chunk(chunk))).collect();
+        let chunks = raw.chunks(size).enumerate().map(|(chunk, raw)| {
+            let indexed = raw.iter().enumerate().map(move |(index, raw)| (chunk * size + index, raw));
+            scope.spawn(move || indexed.filter_map(|(index, raw)| input(index, raw)).collect::<Vec<_>>())
+        });
+        let threads: Vec<_> = chunks.collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("decoding and recovery do not panic")).collect()
     })
 }
 
 /// Transactions that the pool must not offer again. What may still execute in a later block stays.
-fn refused(outcome: &Outcome, hashes: &[B256]) -> Vec<B256> {
+fn refused(outcome: &Outcome, transactions: &[InputTransaction]) -> Vec<B256> {
     outcome
         .skipped
         .iter()
@@ -188,7 +190,7 @@ fn refused(outcome: &Outcome, hashes: &[B256]) -> Vec<B256> {
             matches!(skipped.reason, Skip::NonceTooLow { .. } | Skip::InsufficientFunds { .. } | Skip::Invalid(_))
         })
         .filter_map(|skipped| {
-            let hash = hashes.get(skipped.index).copied();
+            let hash = transactions.get(skipped.index).map(|tx| tx.transaction.hash());
             tracing::debug!(?hash, reason = %skipped.reason, "a transaction was left out");
             hash
         })

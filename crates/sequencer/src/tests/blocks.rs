@@ -104,24 +104,28 @@ async fn what_cannot_execute_is_left_out_and_the_rest_goes_on() {
     ];
     let sealed = rig.order_raw(raw).await;
     assert_eq!(sealed.block.senders, [user(0).address(), user(1).address()]);
-    assert_eq!(rig.hashes(sealed.number()), good.map(|raw| keccak256(raw)));
+    assert_eq!(rig.hashes(sealed.number()), good.map(keccak256));
     assert_eq!(rig.store.receipts(sealed.number()).unwrap().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn a_pool_transaction_that_execution_refuses_leaves_the_pool() {
     let mut rig = Rig::new();
-    let poor = Address::repeat_byte(0x77);
-    // User 0 empties its account in a block that the pool did not make.
-    rig.submit(&user(0).pay(1, 1)).await.unwrap();
-    rig.submit(&user(0).pay(0, 1)).await.unwrap();
-    let all = U256::from(999 * ETHER) + U256::from(ETHER / 2);
-    let empties = TxEip1559 { to: TxKind::Call(poor), value: all, ..transfer(0, 1) };
-    rig.order_raw(vec![user(0).sign(empties)]).await;
-    assert_eq!(rig.pool.status(), (1, 0), "nonce 0 is used, nonce 1 can still be paid");
+    for nonce in 0..3 {
+        rig.submit(&user(0).pay(nonce, 1)).await.unwrap();
+    }
+    // The pool cannot know that the inbox takes nonce 0 and nearly all the money in the same block.
+    let all = U256::from(999 * ETHER) + U256::from(ETHER * 9_999 / 10_000);
+    let empties = TxEip1559 { to: TxKind::Call(Address::repeat_byte(0x77)), value: all, ..transfer(0, 1) };
+    let empties = TxEip1559 { max_fee_per_gas: 1_000_000_000, max_priority_fee_per_gas: 0, ..empties };
+    extend_l1(&rig.store, vec![vec![forced(user(0).sign(empties))], vec![], vec![]]);
     let sealed = rig.order().await;
-    assert_eq!(sealed.block.transactions.len(), 1);
-    assert_eq!(rig.pool.status(), (0, 0));
+    assert_eq!((sealed.block.transactions.len(), sealed.block.inbox_transactions), (1, 1));
+    // Nonce 0 was used and nonce 1 refused for want of funds; nonce 2 only came too early and waits.
+    assert!(rig.pool.get(keccak256(user(0).pay(1, 1))).is_none());
+    assert!(rig.pool.get(keccak256(user(0).pay(2, 1))).is_some());
+    assert_eq!(rig.pool.status(), (0, 1));
+    assert_eq!(rig.propose(Reason::Work).await, None, "what was refused is not offered again");
 }
 
 #[tokio::test]
@@ -156,7 +160,8 @@ async fn refuses_for_intrinsic_gas_exactly_what_execution_refuses() {
     );
     let data: Bytes = [vec![0; 40], vec![1; 60]].concat().into();
     // 40 + 60 × 4 = 280 tokens: 4 gas each intrinsically, 10 as a floor.
-    let cases: [(u64, Box<dyn Fn(u64, u64) -> Bytes>); 4] = [
+    type Build<'a> = Box<dyn Fn(u64, u64) -> Bytes + 'a>;
+    let cases: [(u64, Build<'_>); 4] = [
         (
             21_000 + 2_800,
             Box::new(|nonce, gas_limit| {

@@ -46,7 +46,7 @@ async fn everything_taken_in_is_executed_once_under_valid_certificates() {
     extend_l1(&store, vec![vec![], vec![]]);
     let hashes: BTreeSet<B256> =
         timeout(Duration::from_secs(60), submissions.join_all()).await.unwrap().into_iter().collect();
-    assert_eq!(hashes.len(), usize::from(USERS) * PER_USER as usize);
+    assert_eq!(hashes.len() as u64, u64::from(USERS) * PER_USER);
 
     let mut heads = store.watch_heads();
     let all_done = async {
