@@ -17,9 +17,8 @@ pub(crate) struct L1Claims {
 /// An update that adds nothing and sets the heads, with `derived` as given.
 pub(crate) fn update(store: &Store, claims: &L1Claims, derived: L2Number) -> Result<L1Update, Error> {
     let count = store.batch_count().0;
-    let l1_finalized = store
-        .l1_head()
-        .map_or(L1Number::default(), |head| head.origin.number.min(claims.heads.finalized));
+    let l1_finalized =
+        store.l1_head().map_or(L1Number::default(), |head| head.origin.number.min(claims.heads.finalized));
     let proven_count = claims.final_batch_count.0.min(count);
     let final_count = first_after(store, proven_count, l1_finalized)?;
     Ok(L1Update {

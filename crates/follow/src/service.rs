@@ -1,27 +1,54 @@
-//! The loop: ingest, derive, move the heads.
+//! The loop: one step after another, waiting when there is nothing to do.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, thread, time::Duration, time::Instant};
 
 use sluice_executor::Executor;
 use sluice_l1::L1;
 use sluice_store::{L1Update, Store};
-use sluice_types::{BatchIndex, CommittedBatch, L1Number, L2Number, Severity};
-use tracing::{debug, warn};
+use sluice_types::{CommittedBatch, L2Number, Severity};
+use tokio::{sync::oneshot, time};
 
-use crate::{Config, Error, apply::apply_batch, ingest::ingest};
+use crate::{
+    Config, Error, Mode,
+    check::check_batch,
+    heads::{self, L1Claims},
+    metrics, view,
+};
 
-/// Batches that one step derives, so that the L1 head is looked at in between.
-const BATCHES_PER_STEP: usize = 8;
-/// Most waiting time after an error of L1's, however often it comes.
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// Longest wait between tries. The sequencer of this node sees no new deposits meanwhile, so it is short.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(15);
+/// Tries in a row that may fail before the service ends: about eight hours at the longest wait.
+const RETRIES_MAX: u32 = 2_000;
+/// Tries in a row that may fail while catching up, where somebody waits for the result.
+const CATCH_UP_TRIES_MAX: u32 = 10;
+/// Stack of the working thread: execution in debug builds wants more than the usual 2 MiB.
+const STACK_BYTES: usize = 32 << 20;
 
-/// Follows L1.
+/// What a step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// L1 blocks taken in.
+    pub l1_blocks: usize,
+    /// L1 blocks dropped because L1 reorganised.
+    pub l1_blocks_dropped: u64,
+    /// Whether a batch was derived and found right.
+    pub derived: bool,
+}
+
+impl Step {
+    /// Whether the next step may have more to do already.
+    pub const fn is_busy(self) -> bool {
+        self.l1_blocks > 0 || self.l1_blocks_dropped > 0 || self.derived
+    }
+}
+
+/// Follows L1 for one rollup.
 #[derive(Debug)]
-pub struct Follow<C: L1> {
-    config: Config,
+pub struct Follow<C> {
+    l1: Arc<C>,
     store: Store,
     executor: Arc<Executor>,
-    l1: Arc<C>,
+    config: Config,
 }
 
 impl<C: L1> Follow<C> {
@@ -30,127 +57,140 @@ impl<C: L1> Follow<C> {
         Self { config, store, executor: Arc::new(executor), l1 }
     }
 
-    /// Works until `stop` resolves. Errors that pass are waited out, with growing pauses; others end the room.
+    /// Steps until `stop` is ready; a step that has begun is finished, because its thread writes to the store.
+    ///
+    /// Ends with an error when a step fails fatally, or when too many fail in a row.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         tokio::pin!(stop);
-        let poll = Duration::from_millis(self.config.poll_ms);
-        let mut pause = Duration::ZERO;
+        let mut failed = 0;
         loop {
+            let wait = match self.step().await {
+                Ok(step) => {
+                    failed = 0;
+                    if step.is_busy() { Duration::ZERO } else { self.config.poll() }
+                }
+                Err(error) => self.wait_after(error, &mut failed, RETRIES_MAX)?,
+            };
             tokio::select! {
+                biased;
                 () = &mut stop => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
-            }
-            // A step in progress is not dropped by a stop: it commits at most a few batches and ends.
-            match self.step().await {
-                Ok(true) => pause = Duration::ZERO,
-                Ok(false) => pause = poll,
-                Err(error) if error.severity() != Severity::Fatal => {
-                    pause = (pause.max(poll) * 2).min(BACKOFF_MAX);
-                    metrics::counter!("follow_retries_total").increment(1);
-                    warn!(%error, retry_in = ?pause, "following waits");
-                }
-                Err(error) => return Err(error),
+                () = time::sleep(wait) => {}
             }
         }
     }
 
-    /// Follows until all that is on L1 now is ingested and derived.
-    ///
-    /// Errors: also those that [`Follow::run`] would wait out, after [`CATCH_UP_TRIES_MAX`] in a row.
+    /// Steps until all that is on L1 now is taken in and derived. Errors: like [`Self::run`], but gives up sooner.
     pub async fn catch_up(&mut self) -> Result<(), Error> {
-        let mut tries = 0;
+        let mut failed = 0;
         loop {
             match self.step().await {
-                Ok(true) => tries = 0,
-                Ok(false) => return Ok(()),
-                Err(error) if error.severity() != Severity::Fatal && tries < CATCH_UP_TRIES_MAX => {
-                    tries += 1;
-                    warn!(%error, tries, "following waits");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(error) => return Err(error),
+                Ok(step) if !step.is_busy() => return Ok(()),
+                Ok(_) => failed = 0,
+                Err(error) => time::sleep(self.wait_after(error, &mut failed, CATCH_UP_TRIES_MAX)?).await,
             }
         }
     }
 
-    /// Ingests some L1 blocks, derives some batches, moves the heads; true when there is more to do at once.
-    pub async fn step(&mut self) -> Result<bool, Error> {
-        let heads = self.l1.heads().await?;
-        let more_blocks = ingest(&*self.l1, &self.store, &heads).await?;
-        let more_batches = self.derive().await?;
-        self.settle_heads().await?;
-        Ok(more_blocks || more_batches)
-    }
-
-    /// Derives the next batches of the view; true when there are more.
-    async fn derive(&mut self) -> Result<bool, Error> {
-        for _ in 0..BATCHES_PER_STEP {
-            let Some(batch) = self.next_batch()? else { return Ok(false) };
-            let blobs = self.l1.blobs(&batch).await?;
-            let (store, executor, committed) = (self.store.clone(), self.executor.clone(), batch.clone());
-            tokio::task::spawn_blocking(move || apply_batch(&store, &executor, &committed, &blobs))
-                .await
-                .map_err(|error| Error::Thread(error.to_string()))??;
-            debug!(index = %batch.header.index, last = %batch.header.last_block, "batch derived");
-            metrics::counter!("follow_derived_batches_total").increment(1);
-            self.move_heads(|heads| heads.derived = batch.header.last_block)?;
+    /// How long to wait after an error, or the error when waiting does not help.
+    fn wait_after(&self, error: Error, failed: &mut u32, tries_max: u32) -> Result<Duration, Error> {
+        if error.severity() == Severity::Fatal {
+            return Err(error);
         }
-        Ok(self.next_batch()?.is_some())
-    }
-
-    /// The first batch with a block that is not derived.
-    fn next_batch(&self) -> Result<Option<CommittedBatch>, Error> {
-        Ok(self.store.batch_of(self.store.heads().derived.next())?)
-    }
-
-    /// Moves proven and finalized to where L1 says.
-    async fn settle_heads(&mut self) -> Result<(), Error> {
-        let final_count = self.l1.final_batch_count().await?.min(self.store.batch_count());
-        let proven = self.end_of(final_count, |_| true)?;
-        let l1_finalized = self.store.l1_finalized();
-        let finalized = self.end_of(final_count, |batch| batch.l1_number <= l1_finalized)?;
-        self.move_heads(|heads| {
-            heads.proven = proven;
-            heads.finalized = finalized;
-        })
-    }
-
-    /// Last block of the newest batch below `count` that fits.
-    fn end_of(&self, count: BatchIndex, fits: impl Fn(&CommittedBatch) -> bool) -> Result<L2Number, Error> {
-        let oldest = count.0.saturating_sub(BATCHES_LOOKED_BACK);
-        for index in (oldest..count.0).rev() {
-            if let Some(batch) = self.store.batch(BatchIndex(index))?.filter(|batch| fits(batch)) {
-                return Ok(batch.header.last_block);
-            }
+        *failed += 1;
+        metrics::retry();
+        if *failed >= tries_max {
+            return Err(Error::GivenUp { count: *failed, last: Box::new(error) });
         }
-        // Older batches were final long before; the head stays where it is.
-        Ok(self.store.heads().finalized)
+        let wait = self.config.poll().saturating_mul(1 << (*failed).min(10)).min(RETRY_WAIT_MAX);
+        tracing::warn!(%error, failed, ?wait, "following L1 failed, trying again");
+        Ok(wait)
     }
 
-    fn move_heads(&self, change: impl FnOnce(&mut L1Update)) -> Result<(), Error> {
+    /// Takes in what L1 has new, derives the next batch if there is one, and moves the heads.
+    ///
+    /// Errors: [`Error::Config`] and [`Error::OtherL1`] before anything is done, else see [`Error::severity`].
+    pub async fn step(&mut self) -> Result<Step, Error> {
+        self.config.check()?;
+        let (expected, got) = (self.store.config().l1.chain_id, self.l1.chain_id());
+        if expected != got {
+            return Err(Error::OtherL1 { expected, got });
+        }
+        let claims = L1Claims { heads: self.l1.heads().await?, final_batch_count: self.l1.final_batch_count().await? };
+        let mut step = self.take_in(&claims).await?;
+        view::check_head(&self.store)?;
+        let mut derived = self.store.heads().derived;
+        if let Some(batch) = self.next_batch(derived)? {
+            derived = self.derive(&batch).await?;
+            step.derived = true;
+        }
+        let update = heads::update(&self.store, &claims, derived)?;
+        self.commit(update)?;
+        metrics::heads(&self.store.heads());
+        Ok(step)
+    }
+
+    async fn take_in(&self, claims: &L1Claims) -> Result<Step, Error> {
+        let Some(intake) = view::read(&*self.l1, &self.store, &claims.heads).await? else { return Ok(Step::default()) };
+        let before = self.store.l1_head().map_or(0, |head| head.origin.number.0);
+        let dropped = intake.rewind_to.map_or(0, |number| before.saturating_sub(number.0));
+        if let Some(number) = intake.rewind_to {
+            tracing::warn!(depth = dropped, ancestor = %number, "L1 reorganised");
+            metrics::reorg(dropped);
+        }
+        let l1_blocks = intake.blocks.len();
+        // Proven and finalized follow at the end of the step, when the batches are in the store; until then they stay or fall.
         let now = self.store.heads();
-        let mut update = L1Update {
-            derived: now.derived,
+        self.store.commit_l1(L1Update {
+            rewind_to: intake.rewind_to,
+            blocks: intake.blocks,
+            derived: intake.derived,
             proven: now.proven,
             finalized: now.finalized,
             l1_finalized: self.store.l1_finalized(),
-            ..L1Update::default()
-        };
-        let before = (update.derived, update.proven, update.finalized);
-        change(&mut update);
-        if (update.derived, update.proven, update.finalized) != before {
-            self.store.commit_l1(update)?;
+        })?;
+        if let Some(head) = self.store.l1_head() {
+            metrics::l1_head(head.origin.number);
+            tracing::debug!(number = %head.origin.number, hash = %head.origin.hash, l1_blocks, "L1 view moved");
         }
-        Ok(())
+        Ok(Step { l1_blocks, l1_blocks_dropped: dropped, derived: false })
     }
 
-    /// How far the L1 view reaches.
-    pub fn l1_number(&self) -> L1Number {
-        self.store.l1_head().map(|head| head.origin.number).unwrap_or_default()
+    /// The batch after the derived head, if this node may look at it already.
+    fn next_batch(&self, derived: L2Number) -> Result<Option<CommittedBatch>, Error> {
+        let batch = self.store.batch_of(derived.next())?;
+        let executed = self.store.heads().executed;
+        Ok(batch.filter(|batch| self.config.mode == Mode::Execute || batch.header.last_block <= executed))
+    }
+
+    /// Fetches, derives and checks a batch; gives the new derived head.
+    async fn derive(&self, batch: &CommittedBatch) -> Result<L2Number, Error> {
+        let blobs = self.l1.blobs(batch).await?;
+        let started = Instant::now();
+        let (done, result) = oneshot::channel();
+        let (store, executor, checked) = (self.store.clone(), self.executor.clone(), batch.clone());
+        thread::Builder::new()
+            .name("sluice-follow".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                // Nobody listens any more when the service is shutting down.
+                let _ = done.send(check_batch(&store, &executor, &checked, &blobs));
+            })
+            .map_err(|error| Error::Thread(error.to_string()))?;
+        result.await.map_err(|_| Error::Thread("it panicked; see the log above".to_owned()))??;
+        metrics::derived_batch(started.elapsed());
+        let (index, block) = (batch.header.index, batch.header.last_block);
+        tracing::info!(%index, %block, hash = %batch.header.last_block_hash, "batch derived");
+        Ok(block)
+    }
+
+    /// Writes the heads if they differ from what the store says.
+    fn commit(&self, update: L1Update) -> Result<(), Error> {
+        let now = self.store.heads();
+        let same = (now.derived, now.proven, now.finalized, self.store.l1_finalized())
+            == (update.derived, update.proven.min(now.derived), update.finalized.min(now.proven), update.l1_finalized);
+        if same {
+            return Ok(());
+        }
+        Ok(self.store.commit_l1(update)?)
     }
 }
-
-/// Batches looked through for the newest final one: more than L1 takes between two finalised blocks.
-const BATCHES_LOOKED_BACK: u64 = 1024;
-/// Errors that pass, in a row, before [`Follow::catch_up`] gives up.
-pub const CATCH_UP_TRIES_MAX: u32 = 10;

@@ -95,11 +95,7 @@ async fn common_ancestor<C: L1>(l1: &C, store: &Store, head: &L1Block, latest: L
 }
 
 /// Executed blocks build on L1 blocks up to their head's origin, and consumed only messages up to it: all of that must stay.
-fn check_executed(
-    store: &Store,
-    ancestor: &L1Block,
-    replaced: Option<(L1Number, B256, B256)>,
-) -> Result<(), Error> {
+fn check_executed(store: &Store, ancestor: &L1Block, replaced: Option<(L1Number, B256, B256)>) -> Result<(), Error> {
     let head = store.head_block();
     let origin = head.block.l1_origin.number;
     match replaced {

@@ -1,0 +1,208 @@
+//! One batch: from its blobs to blocks, and from there to equal or not. Synchronous; runs on a thread of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::{B256, U256};
+use sluice_derive::{
+    DerivedBlock, L1Facts, Parent, batch,
+    blob::{self, Blob},
+    derive_blocks,
+};
+use sluice_executor::Executor;
+use sluice_store::{BlockCommit, Store};
+use sluice_types::{
+    BatchBlock, CommittedBatch, L2Number, MessageIndex, Outcome, SealedBlock, StateRead, Transaction,
+    predeploys::{OUTBOX, OUTBOX_ROOT_SLOT},
+};
+
+use crate::Error;
+
+/// Derives a batch and compares or executes its blocks. `Ok` means that the store holds exactly these blocks, and that they have
+/// the hash and the roots that the batch claims.
+pub(crate) fn check_batch(
+    store: &Store,
+    executor: &Executor,
+    batch: &CommittedBatch,
+    blobs: &[Blob],
+) -> Result<(), Error> {
+    let blocks = derive(store, batch, blobs).map_err(|error| match error {
+        Failure::Invalid(source) => Error::Invalid { index: batch.header.index, hash: batch.hash(), source },
+        Failure::Other(error) => error,
+    })?;
+    let header = &batch.header;
+    for block in blocks {
+        if block.number <= store.heads().executed {
+            let number = block.number;
+            let stored = stored_block(store, number)?;
+            compare(batch, &block, &stored)?;
+            if number == header.last_block {
+                check_claims(batch, &stored, outbox_root(&store.state(number)?)?)?;
+            }
+        } else {
+            execute(store, executor, batch, block)?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a batch gave no blocks.
+enum Failure {
+    Invalid(sluice_derive::Error),
+    Other(Error),
+}
+
+impl From<sluice_derive::Error> for Failure {
+    fn from(error: sluice_derive::Error) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<sluice_store::Error> for Failure {
+    fn from(error: sluice_store::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+fn derive(store: &Store, batch: &CommittedBatch, blobs: &[Blob]) -> Result<Vec<DerivedBlock>, Failure> {
+    let config = store.config();
+    let payload = blob::from_blobs(blobs)?;
+    let blocks = batch::decode(&payload, config.chain_id, config.batch_decompressed_size_max)?;
+    let header = &batch.header;
+    let before = L2Number(header.first_block.0.saturating_sub(1));
+    let stored = stored_block(store, before)?;
+    let parent = Parent {
+        number: before,
+        timestamp: stored.block.header.timestamp,
+        l1_origin: stored.block.l1_origin.number,
+        inbox_count: stored.block.inbox_count,
+    };
+    let mut origins = BTreeMap::new();
+    for number in blocks.iter().map(|block| block.l1_origin).collect::<BTreeSet<_>>() {
+        if let Some(block) = store.l1_block(number)? {
+            origins.insert(number, block.origin);
+        }
+    }
+    let messages = messages(store, &blocks, parent.inbox_count, header.inbox_count)?;
+    let inbox_hash_before = store
+        .inbox_hash(parent.inbox_count)?
+        .ok_or_else(|| Error::Missing { what: format!("inbox message {}", parent.inbox_count) })?;
+    let facts = L1Facts { origins: &origins, messages: &messages, inbox_hash_before };
+    Ok(derive_blocks(config, header, blocks, parent, &facts)?)
+}
+
+/// The messages that the blocks say they consume, as far as the header and the L1 view have them.
+fn messages(
+    store: &Store,
+    blocks: &[BatchBlock],
+    from: MessageIndex,
+    header: MessageIndex,
+) -> Result<Vec<sluice_types::InboxMessage>, Error> {
+    let wanted = blocks.iter().fold(from.0, |count, block| count.saturating_add(u64::from(block.inbox_count)));
+    let mut messages = Vec::new();
+    for index in from.0..wanted.min(header.0) {
+        let Some((message, _)) = store.message(MessageIndex(index))? else { break };
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
+fn stored_block(store: &Store, number: L2Number) -> Result<std::sync::Arc<SealedBlock>, Error> {
+    store.block(number)?.ok_or_else(|| Error::Missing { what: format!("block {number}") })
+}
+
+/// The derived block must be the stored one in everything that a batch says. Of the inbox's transactions the stored block holds
+/// those that executed.
+fn compare(batch: &CommittedBatch, derived: &DerivedBlock, stored: &SealedBlock) -> Result<(), Error> {
+    let block = &stored.block;
+    let differs = |what, derived_value: String, stored_value: String| {
+        if derived_value == stored_value {
+            return Ok(());
+        }
+        Err(Error::OtherBlock {
+            index: batch.header.index,
+            block: derived.number,
+            what,
+            derived: derived_value,
+            stored: stored_value,
+            l1_hash: batch.header.last_block_hash,
+            hash: stored.hash,
+        })
+    };
+    differs("the timestamp", derived.timestamp.to_string(), block.header.timestamp.to_string())?;
+    let (theirs, ours) = (&derived.l1_origin, &block.l1_origin);
+    differs("the L1 origin", format!("{} {}", theirs.number, theirs.hash), format!("{} {}", ours.number, ours.hash))?;
+    differs("the beneficiary", derived.beneficiary.to_string(), block.header.beneficiary.to_string())?;
+    differs("the inbox count", derived.inbox_count.to_string(), block.inbox_count.to_string())?;
+
+    let (inbox, rest) = block.transactions.split_at(block.inbox_transactions);
+    let mut offered = derived.inbox.iter().map(|input| input.transaction.hash());
+    for tx in inbox.iter().map(Transaction::hash) {
+        if !offered.any(|hash| hash == tx) {
+            return differs("an inbox transaction", "none".to_owned(), tx.to_string());
+        }
+    }
+    differs("the number of transactions", derived.transactions.len().to_string(), rest.len().to_string())?;
+    for (index, (theirs, ours)) in derived.transactions.iter().zip(rest).enumerate() {
+        differs("a transaction", format!("{} at {index}", theirs.tx_hash()), format!("{} at {index}", ours.hash()))?;
+    }
+    Ok(())
+}
+
+/// Executes a block that this node does not have, and commits it. The last block of a batch is committed only when the batch's
+/// claims hold.
+fn execute(store: &Store, executor: &Executor, batch: &CommittedBatch, block: DerivedBlock) -> Result<(), Error> {
+    let (header, number) = (&batch.header, block.number);
+    let input =
+        block.into_input().map_err(|source| Error::Invalid { index: header.index, hash: batch.hash(), source })?;
+    let (offered, config, parent) = (input.transactions.len(), store.config(), store.head_block());
+    let inbox = input.inbox_transactions;
+    let snapshot = store.state(parent.number())?;
+    let outcome = executor
+        .execute(config, &parent.block.header, &input, &snapshot)
+        .map_err(|error| Error::Execute { block: number, reason: error.to_string() })?;
+    // A batch holds executed transactions only; one that does not execute would make a block that nobody had.
+    if let Some(skipped) = outcome.skipped.iter().find(|skipped| skipped.index >= inbox) {
+        tracing::warn!(block = %number, index = skipped.index, of = offered, reason = %skipped.reason, "batch holds a transaction that does not execute");
+    }
+    let (state_root, trie) = store.state_root(&outcome.changes)?;
+    let sealed = SealedBlock::seal(config, (&parent.block.header, parent.hash), input, &outcome, state_root);
+    if number == header.last_block {
+        let slot = U256::from(OUTBOX_ROOT_SLOT);
+        let change = outcome.changes.accounts.get(&OUTBOX);
+        let outbox = match change
+            .and_then(|change| change.storage.get(&slot).copied().or(change.storage_wiped.then_some(U256::ZERO)))
+        {
+            Some(root) => B256::from(root),
+            None => outbox_root(&snapshot)?,
+        };
+        check_claims(batch, &sealed, outbox)?;
+    }
+    let Outcome { receipts, changes, access_list, .. } = outcome;
+    store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered: None })?;
+    Ok(())
+}
+
+fn outbox_root<S: StateRead<Error = sluice_store::Error>>(state: &S) -> Result<B256, Error> {
+    Ok(state.storage(OUTBOX, U256::from(OUTBOX_ROOT_SLOT))?.into())
+}
+
+/// What the header claims of the last block must be what this node computed.
+fn check_claims(batch: &CommittedBatch, last: &SealedBlock, outbox: B256) -> Result<(), Error> {
+    let header = &batch.header;
+    for (what, claimed, computed) in [
+        ("block hash", header.last_block_hash, last.hash),
+        ("state root", header.state_root, last.block.header.state_root),
+        ("outbox root", header.outbox_root, outbox),
+    ] {
+        if claimed != computed {
+            return Err(Error::WrongClaim { index: header.index, block: header.last_block, what, claimed, computed });
+        }
+    }
+    Ok(())
+}
