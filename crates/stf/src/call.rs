@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
         state: &'a Reader<'_, S>,
         codes: &'a mut Codes,
     ) -> Result<Self, Error<Failed>> {
-        let tx = request.env().map_err(|reason| Error::Invalid(Skip::Invalid(reason.into())))?;
+        let tx = request.env(env.config.chain_id).map_err(|reason| Error::Invalid(Skip::Invalid(reason.into())))?;
         let is_free = tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or(0) == 0;
         let base_fee_wei = if is_free { 0 } else { env.header.base_fee_per_gas.unwrap_or(0) };
         let facts = BlockFacts {
@@ -285,7 +285,7 @@ impl<'a> Run<'a> {
 
 impl CallRequest {
     /// The request as the engine takes it, without gas limit, list and nonce.
-    fn env(&self) -> Result<TxEnv, &'static str> {
+    fn env(&self, chain_id: u64) -> Result<TxEnv, &'static str> {
         let has_caps = self.max_fee_per_gas.is_some() || self.max_priority_fee_per_gas.is_some();
         if self.gas_price.is_some() && has_caps {
             return Err("both gasPrice and maxFeePerGas or maxPriorityFeePerGas given; give one kind of price");
@@ -308,7 +308,7 @@ impl CallRequest {
             kind: self.to,
             value: self.value,
             data: self.input.clone(),
-            chain_id: None,
+            chain_id: Some(chain_id),
             authorization_list: self.authorizations.iter().cloned().map(Either::Left).collect(),
             ..TxEnv::default()
         })

@@ -1,6 +1,6 @@
 //! The state while a block executes: one flat map over the parent's state, with the history that the access list needs.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use alloy_eip7928::{
     AccountChanges, BalanceChange, BlockAccessIndex, BlockAccessList, CodeChange, NonceChange, SlotChanges,
@@ -20,19 +20,44 @@ use crate::{
     reader::{Failed, Source},
 };
 
-/// Values of one thing after the block access indices at which it changed, ascending.
-type History<T> = Vec<(u64, T)>;
+/// One change in the access list: where, and to what.
+trait Change {
+    type Value: PartialEq;
+    fn index(&self) -> u64;
+    fn value(&self) -> &Self::Value;
+    fn new(index: u64, value: Self::Value) -> Self;
+}
+
+macro_rules! change {
+    ($change:ident, $value:ty, $field:ident) => {
+        impl Change for $change {
+            type Value = $value;
+            fn index(&self) -> u64 {
+                self.block_access_index.get()
+            }
+            fn value(&self) -> &$value {
+                &self.$field
+            }
+            fn new(index: u64, value: $value) -> Self {
+                Self::new(BlockAccessIndex::new(index), value)
+            }
+        }
+    };
+}
+
+change!(BalanceChange, U256, post_balance);
+change!(NonceChange, u64, new_nonce);
+change!(StorageChange, U256, new_value);
 
 /// Notes that something now is `now`. Several changes at one index are one; a change back is none.
-fn note<T: PartialEq>(history: &mut History<T>, index: u64, before_block: &T, now: T) {
-    if history.last().is_some_and(|(last, _)| *last == index) {
+fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, now: C::Value) {
+    if history.last().is_some_and(|last| last.index() == index) {
         history.pop();
-        let before = history.last().map_or(before_block, |(_, value)| value);
-        if *before == now {
+        if *history.last().map_or(before_block, C::value) == now {
             return;
         }
     }
-    history.push((index, now));
+    history.push(C::new(index, now));
 }
 
 /// One storage slot that was read or written.
@@ -42,7 +67,7 @@ struct Slot {
     now: U256,
     /// Touched by a transaction that counts; a skipped one leaves no trace.
     accessed: bool,
-    history: History<U256>,
+    history: Vec<StorageChange>,
 }
 
 /// One account that was read.
@@ -55,9 +80,9 @@ struct Entry {
     /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
     storage_gone: bool,
     accessed: bool,
-    balances: History<U256>,
-    nonces: History<u64>,
-    codes: History<(B256, Bytes)>,
+    balances: Vec<BalanceChange>,
+    nonces: Vec<NonceChange>,
+    codes: Vec<(u64, B256, Bytes)>,
 }
 
 /// The state of the parent, and over it what the block has read and written.
@@ -65,7 +90,8 @@ pub(crate) struct Flat<'a> {
     state: &'a dyn Source,
     codes: &'a mut Codes,
     index_of: AddressMap<usize>,
-    entries: Vec<Entry>,
+    /// Boxed, since they are sorted at the end and are large.
+    entries: Vec<Box<Entry>>,
     /// EIP-7928 index of what is committed next.
     access_index: u64,
 }
@@ -94,7 +120,7 @@ impl<'a> Flat<'a> {
             account_id: AccountId::new(position),
             code: None,
         });
-        self.entries.push(Entry {
+        self.entries.push(Box::new(Entry {
             address,
             before,
             now,
@@ -104,7 +130,7 @@ impl<'a> Flat<'a> {
             balances: Vec::new(),
             nonces: Vec::new(),
             codes: Vec::new(),
-        });
+        }));
         self.index_of.insert(address, position);
         Ok(position)
     }
@@ -166,12 +192,10 @@ impl<'a> Flat<'a> {
         entries.sort_unstable_by_key(|entry| entry.address);
         let mut changes = StateChanges::default();
         let mut access_list = BlockAccessList::with_capacity(entries.len());
-        let mut accounts = Vec::new();
+        let mut accounts = Vec::with_capacity(entries.len());
         for entry in entries {
             if let Some(change) = entry.change() {
-                if let Some(code) = entry.new_code() {
-                    changes.codes.insert(code.0, code.1);
-                }
+                changes.codes.extend(entry.new_code());
                 accounts.push((entry.address, change));
             }
             if entry.accessed {
@@ -203,13 +227,12 @@ impl Entry {
             if !bytes.is_empty() {
                 codes.insert(code_hash, code);
             }
-            // Codes are equal when their hashes are; the bytes of the code before the block are not needed to say so.
-            if self.codes.last().is_some_and(|(last, _)| *last == index) {
+            // As `note` does, but codes are compared by their hashes.
+            if self.codes.last().is_some_and(|(last, ..)| *last == index) {
                 self.codes.pop();
             }
-            let last = self.codes.last().map_or(before.code_hash, |(_, (hash, _))| *hash);
-            if last != code_hash {
-                self.codes.push((index, (code_hash, bytes)));
+            if self.codes.last().map_or(before.code_hash, |(_, hash, _)| *hash) != code_hash {
+                self.codes.push((index, code_hash, bytes));
             }
         }
         self.now = now.map(|info| AccountInfo { account_id: AccountId::new(position), ..info });
@@ -238,7 +261,7 @@ impl Entry {
 
     /// The code that the account has now and did not have before the block.
     fn new_code(&self) -> Option<(B256, Bytes)> {
-        let (_, (hash, bytes)) = self.codes.last()?;
+        let (_, hash, bytes) = self.codes.last()?;
         let before = self.before.map_or(EMPTY_CODE_HASH, |account| account.code_hash);
         (*hash != before && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
     }
@@ -248,34 +271,21 @@ impl Entry {
         let mut storage_reads = Vec::new();
         for (slot, known) in self.storage {
             if !known.history.is_empty() {
-                let changes =
-                    known.history.into_iter().map(|(at, value)| StorageChange::new(BlockAccessIndex::new(at), value));
-                storage_changes.push(SlotChanges::new(slot, changes.collect()));
+                storage_changes.push(SlotChanges::new(slot, known.history));
             } else if known.accessed {
                 storage_reads.push(slot);
             }
         }
         storage_changes.sort_unstable_by_key(|change| change.slot);
         storage_reads.sort_unstable();
+        let codes = self.codes.into_iter();
         AccountChanges {
             address: self.address,
             storage_changes,
             storage_reads,
-            balance_changes: self
-                .balances
-                .into_iter()
-                .map(|(at, balance)| BalanceChange::new(BlockAccessIndex::new(at), balance))
-                .collect(),
-            nonce_changes: self
-                .nonces
-                .into_iter()
-                .map(|(at, nonce)| NonceChange::new(BlockAccessIndex::new(at), nonce))
-                .collect(),
-            code_changes: self
-                .codes
-                .into_iter()
-                .map(|(at, (_, bytes))| CodeChange::new(BlockAccessIndex::new(at), bytes))
-                .collect(),
+            balance_changes: self.balances,
+            nonce_changes: self.nonces,
+            code_changes: codes.map(|(at, _, code)| CodeChange::new(BlockAccessIndex::new(at), code)).collect(),
         }
     }
 }
