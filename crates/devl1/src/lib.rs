@@ -26,6 +26,7 @@ mod chain;
 mod error;
 mod genesis;
 mod journal;
+mod receipts;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use crate::{Config, Error, chain::Chain};
+use crate::{Config, Error, chain::Chain, receipts};
 
 /// Largest request: a transaction with six blobs is 1.7 MB of JSON.
 const BODY_SIZE_MAX: usize = 32 << 20;
@@ -178,6 +178,12 @@ async fn answer(chain: &Chain, request: RpcRequest) -> Value {
             None => Err(Error::Config("give dev_advanceTime a number of seconds".to_owned())),
         },
         _ => {
+            if let Some(answered) = receipts::answer(&chain.context().storage, &request).await {
+                return match answered {
+                    Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+                    Err(error) => error_answer(id, -32000, &error.to_string()).0,
+                };
+            }
             let result = map_http_requests(&request, chain.context()).await;
             return rpc_response(request.id, result)
                 .unwrap_or_else(|error| error_answer(id, -32603, &error.to_string()).0);

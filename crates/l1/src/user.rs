@@ -79,6 +79,11 @@ impl RpcL1 {
         Ok(request(bridge, &Bridge::depositErc20Call { token, to, amount }, fee_wei))
     }
 
+    /// Creates tokens of a contract that [`deploy_test_token`](crate::deploy_test_token) deployed.
+    pub fn mint_test_token(&self, token: Address, to: Address, amount: U256) -> TxRequest {
+        request(token, &TestToken::mintCall { to, amount }, U256::ZERO)
+    }
+
     /// Balance of a token on L1, in its smallest unit.
     pub async fn erc20_balance(&self, token: Address, account: Address) -> Result<U256, Error> {
         self.read("balanceOf", token, TestToken::balanceOfCall { account }).await
