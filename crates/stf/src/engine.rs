@@ -97,7 +97,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Runs a transaction without keeping what it did.
+    /// Runs a transaction without keeping what it did. What it read may show in the access list of a block that goes on.
     pub fn run(&mut self, tx: TxEnv, payment: Payment) -> Result<(ExecutionResult, EvmState), Refusal> {
         self.evm.ctx.tx = tx;
         let result = Cashier::new(payment).run(&mut self.evm);

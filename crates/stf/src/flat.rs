@@ -1,6 +1,7 @@
 //! The state while a block executes: one flat map over the parent's state, with the history that the access list needs.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::mem::take;
 
 use alloy_eip7928::{
     AccountChanges, BalanceChange, BlockAccessIndex, BlockAccessList, CodeChange, NonceChange, SlotChanges,
@@ -60,13 +61,11 @@ fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, no
     history.push(C::new(index, now));
 }
 
-/// One storage slot that was read or written.
+/// One storage slot that was read or written. A transaction that is skipped is so before it gets to any slot, so each one counts.
 #[derive(Debug, Default)]
 struct Slot {
     before: U256,
     now: U256,
-    /// Touched by a transaction that counts; a skipped one leaves no trace.
-    accessed: bool,
     history: Vec<StorageChange>,
 }
 
@@ -79,6 +78,7 @@ struct Entry {
     storage: StorageKeyMap<Slot>,
     /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
     storage_gone: bool,
+    /// Touched by a transaction that counts; a skipped one leaves no trace.
     accessed: bool,
     balances: Vec<BalanceChange>,
     nonces: Vec<NonceChange>,
@@ -90,8 +90,7 @@ pub(crate) struct Flat<'a> {
     state: &'a dyn Source,
     codes: &'a mut Codes,
     index_of: AddressMap<usize>,
-    /// Boxed, since they are sorted at the end and are large.
-    entries: Vec<Box<Entry>>,
+    entries: Vec<Entry>,
     /// EIP-7928 index of what is committed next.
     access_index: u64,
 }
@@ -120,7 +119,7 @@ impl<'a> Flat<'a> {
             account_id: AccountId::new(position),
             code: None,
         });
-        self.entries.push(Box::new(Entry {
+        self.entries.push(Entry {
             address,
             before,
             now,
@@ -130,7 +129,7 @@ impl<'a> Flat<'a> {
             balances: Vec::new(),
             nonces: Vec::new(),
             codes: Vec::new(),
-        }));
+        });
         self.index_of.insert(address, position);
         Ok(position)
     }
@@ -146,7 +145,7 @@ impl<'a> Flat<'a> {
         } else {
             self.state.storage(entry.address, slot)?
         };
-        entry.storage.insert(slot, Slot { before: value, now: value, accessed: false, history: Vec::new() });
+        entry.storage.insert(slot, Slot { before: value, now: value, history: Vec::new() });
         Ok(value)
     }
 
@@ -158,9 +157,10 @@ impl<'a> Flat<'a> {
             let entry = &mut self.entries[position];
             entry.accessed = true;
             let destroyed = account.is_touched() && account.is_selfdestructed();
-            for (key, slot) in &account.storage {
+            // What was only read was noted when it was read, but for a new account, whose slots are zero without asking.
+            let noted = account.storage.iter().filter(|(_, slot)| slot.is_changed() || account.is_created());
+            for (key, slot) in noted {
                 let known = entry.storage.entry(*key).or_default();
-                known.accessed = true;
                 if account.is_touched() && !destroyed && known.now != slot.present_value {
                     known.now = slot.present_value;
                     note(&mut known.history, index, &known.before, known.now);
@@ -187,24 +187,34 @@ impl<'a> Flat<'a> {
     }
 
     /// What the block changed, and its access list.
-    pub(crate) fn finish(self) -> (StateChanges, BlockAccessList) {
-        let mut entries = self.entries;
-        entries.sort_unstable_by_key(|entry| entry.address);
+    pub(crate) fn finish(mut self) -> (StateChanges, BlockAccessList) {
         let mut changes = StateChanges::default();
-        let mut access_list = BlockAccessList::with_capacity(entries.len());
-        let mut accounts = Vec::with_capacity(entries.len());
-        for entry in entries {
+        let mut access_list = BlockAccessList::with_capacity(self.entries.len());
+        let mut accounts = Vec::with_capacity(self.entries.len());
+        for position in self.sorted() {
+            let entry = &mut self.entries[position];
             if let Some(change) = entry.change() {
                 changes.codes.extend(entry.new_code());
                 accounts.push((entry.address, change));
             }
             if entry.accessed {
-                access_list.push(entry.into_access());
+                access_list.push(entry.take_access());
             }
         }
         // From a sorted run, so built in one pass.
         changes.accounts = accounts.into_iter().collect();
         (changes, access_list)
+    }
+
+    /// Positions in order of the addresses. Entries are large and far apart, so a short key is sorted in their place.
+    fn sorted(&self) -> impl Iterator<Item = usize> + use<> {
+        let start = |address: &Address| u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"));
+        let entries = self.entries.iter().enumerate();
+        let mut keys: Vec<_> = entries.map(|(position, entry)| (start(&entry.address), position)).collect();
+        keys.sort_unstable_by(|(a, i), (b, j)| {
+            a.cmp(b).then_with(|| self.entries[*i].address.cmp(&self.entries[*j].address))
+        });
+        keys.into_iter().map(|(_, position)| position)
     }
 }
 
@@ -266,25 +276,26 @@ impl Entry {
         (*hash != before && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
     }
 
-    fn into_access(self) -> AccountChanges {
+    /// The account's part of the access list; it is gone from here then.
+    fn take_access(&mut self) -> AccountChanges {
         let mut storage_changes = Vec::new();
         let mut storage_reads = Vec::new();
-        for (slot, known) in self.storage {
-            if !known.history.is_empty() {
-                storage_changes.push(SlotChanges::new(slot, known.history));
-            } else if known.accessed {
+        for (slot, known) in self.storage.drain() {
+            if known.history.is_empty() {
                 storage_reads.push(slot);
+            } else {
+                storage_changes.push(SlotChanges::new(slot, known.history));
             }
         }
         storage_changes.sort_unstable_by_key(|change| change.slot);
         storage_reads.sort_unstable();
-        let codes = self.codes.into_iter();
+        let codes = take(&mut self.codes).into_iter();
         AccountChanges {
             address: self.address,
             storage_changes,
             storage_reads,
-            balance_changes: self.balances,
-            nonce_changes: self.nonces,
+            balance_changes: take(&mut self.balances),
+            nonce_changes: take(&mut self.nonces),
             code_changes: codes.map(|(at, _, code)| CodeChange::new(BlockAccessIndex::new(at), code)).collect(),
         }
     }

@@ -161,7 +161,7 @@ fn access_list_names_what_is_cold_and_settles() {
     let transfer = create_access_list(&asked.env(), &request(user(1)), &asked.world.state).expect("it runs");
     assert_eq!((transfer.access_list, transfer.call.gas_used), (AccessList::default(), 21_000));
     // It touched the slot before it failed.
-    let failing = CallRequest { gas_limit: Some(23_200), ..request(READER) };
+    let failing = CallRequest { gas_limit: Some(25_500), ..request(READER) };
     let found = create_access_list(&asked.env(), &failing, &asked.world.state).expect("it runs");
     assert!(!found.call.success);
 }
