@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{Address, B256, U256, hex, utils::parse_ether},
+    primitives::{B256, U256, hex, utils::parse_ether},
     providers::{Provider, ProviderBuilder},
     signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
 };
@@ -279,12 +279,12 @@ fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
 }
 
 fn accounts() -> Vec<PrivateKeySigner> {
-    (0..ACCOUNTS)
+    (0..ACCOUNTS.len() as u32)
         .map(|index| {
             MnemonicBuilder::<English>::default()
                 .phrase(MNEMONIC)
                 .index(index)
-                .and_then(MnemonicBuilder::build)
+                .and_then(|builder| builder.build())
                 .expect("the mnemonic is valid")
         })
         .collect()

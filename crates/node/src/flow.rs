@@ -10,11 +10,16 @@ use sluice_ordering::{Key, solo};
 use sluice_sequencer::{PoolHandle, Sequencer};
 use sluice_settle::{L1Poster, Settle};
 use sluice_store::{Genesis, Store};
-use sluice_types::ChainConfig;
+use sluice_types::{ChainConfig, Severity};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{Config, Error, Role, config, health, supervise::Supervisor};
+
+/// Failed tries in a row before `derive` gives up on L1.
+const DERIVE_TRIES_MAX: u32 = 10;
+/// Pause between them.
+const DERIVE_RETRY_WAIT: Duration = Duration::from_secs(1);
 
 /// A node that runs.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ pub async fn start(config: &Config) -> Result<Node, Error> {
     config::writable_folder(&config.data_dir)?;
     let metrics_listener = health::bind(config.address(config.metrics_port)).await?;
     let metrics = metrics_listener.local_addr()?;
-    let l1 = Arc::new(connect_l1(&config.l1_rpc, &config.l1_beacon, &chain).await?);
+    let l1 = connect_l1(&config.l1_rpc, &config.l1_beacon, &chain).await?;
     let store = open_store(&config.data_dir, chain)?;
     let mut rooms = Supervisor::default();
 
@@ -75,8 +80,21 @@ pub(crate) async fn connect_l1(rpc: &str, beacon: &str, chain: &ChainConfig) -> 
 
 /// Follows L1 until everything that is on it is derived and executed.
 pub(crate) async fn derive_to_head(store: &Store, l1: RpcL1) -> Result<(), Error> {
+    let failed = |error: sluice_follow::Error| Error::Room { room: "follow", reason: error.to_string() };
     let mut follow = Follow::new(sluice_follow::Config::default(), store.clone(), Executor::new(), Arc::new(l1));
-    follow.catch_up().await.map_err(|error| Error::Room { room: "follow", reason: error.to_string() })
+    let mut tries = 0;
+    loop {
+        match follow.step().await {
+            Ok(step) if step.is_busy() => tries = 0,
+            Ok(_) => return Ok(()),
+            Err(error) if error.severity() == Severity::Fatal || tries == DERIVE_TRIES_MAX => return Err(failed(error)),
+            Err(error) => {
+                tries += 1;
+                warn!(%error, tries, "L1 did not answer well, trying again");
+                tokio::time::sleep(DERIVE_RETRY_WAIT).await;
+            }
+        }
+    }
 }
 
 fn sequencer_key(config: &Config) -> Result<B256, Error> {
@@ -131,9 +149,14 @@ async fn start_settling(config: &Config, key: &B256, store: &Store, rooms: &mut 
     Ok(())
 }
 
-fn start_following(config: &Config, store: &Store, l1: Arc<RpcL1>, rooms: &mut Supervisor) {
-    let settings = sluice_follow::Config { poll_ms: config.l1_poll_ms, ..sluice_follow::Config::default() };
-    let follow = Follow::new(settings, store.clone(), Executor::new(), l1);
+fn start_following(config: &Config, store: &Store, l1: RpcL1, rooms: &mut Supervisor) {
+    let mode = match config.role {
+        // Only its own ordering extends a sequencer's chain.
+        Role::Sequencer => sluice_follow::Mode::Compare,
+        Role::Follower => sluice_follow::Mode::Execute,
+    };
+    let settings = sluice_follow::Config { mode, poll_ms: config.l1_poll_ms };
+    let follow = Follow::new(settings, store.clone(), Executor::new(), Arc::new(l1));
     rooms.spawn("follow", follow.run(rooms.shutdown().requested()));
 }
 

@@ -130,7 +130,7 @@ impl Poster for FakePoster {
 fn receipt(status: bool) -> TransactionReceipt {
     TransactionReceipt {
         inner: alloy::consensus::ReceiptEnvelope::Eip4844(
-            Receipt { status: status.into(), cumulative_gas_used: 0, logs: vec![] }.into_with_bloom(),
+            Receipt { status: status.into(), cumulative_gas_used: 0, logs: vec![] }.with_bloom(),
         ),
         transaction_hash: B256::ZERO,
         transaction_index: Some(0),
