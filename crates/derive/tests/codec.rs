@@ -1,4 +1,5 @@
 //! Laws of the batch codec: what goes in comes out, and what comes from outside is refused or read, never worse.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the right answer")]
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
 use alloy_eips::{

@@ -1,4 +1,5 @@
 //! The worked example of `docs/spec/batch.md` is what the code reads and writes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the right answer")]
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxLegacy};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256, hex};

@@ -25,10 +25,7 @@ pub(crate) fn check_batch(
     batch: &CommittedBatch,
     blobs: &[Blob],
 ) -> Result<(), Error> {
-    let blocks = derive(store, batch, blobs).map_err(|error| match error {
-        Failure::Invalid(source) => Error::Invalid { index: batch.header.index, hash: batch.hash(), source },
-        Failure::Other(error) => error,
-    })?;
+    let blocks = derive(store, batch, blobs)?;
     let header = &batch.header;
     for block in blocks {
         if block.number <= store.heads().executed {
@@ -45,34 +42,15 @@ pub(crate) fn check_batch(
     Ok(())
 }
 
-/// Why a batch gave no blocks.
-enum Failure {
-    Invalid(sluice_derive::Error),
-    Other(Error),
+fn invalid(batch: &CommittedBatch, source: sluice_derive::Error) -> Error {
+    Error::Invalid { index: batch.header.index, hash: batch.hash(), source: Box::new(source) }
 }
 
-impl From<sluice_derive::Error> for Failure {
-    fn from(error: sluice_derive::Error) -> Self {
-        Self::Invalid(error)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<sluice_store::Error> for Failure {
-    fn from(error: sluice_store::Error) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-fn derive(store: &Store, batch: &CommittedBatch, blobs: &[Blob]) -> Result<Vec<DerivedBlock>, Failure> {
+fn derive(store: &Store, batch: &CommittedBatch, blobs: &[Blob]) -> Result<Vec<DerivedBlock>, Error> {
+    let wrong = |source| invalid(batch, source);
     let config = store.config();
-    let payload = blob::from_blobs(blobs)?;
-    let blocks = batch::decode(&payload, config.chain_id, config.batch_decompressed_size_max)?;
+    let payload = blob::from_blobs(blobs).map_err(wrong)?;
+    let blocks = batch::decode(&payload, config.chain_id, config.batch_decompressed_size_max).map_err(wrong)?;
     let header = &batch.header;
     let before = L2Number(header.first_block.0.saturating_sub(1));
     let stored = stored_block(store, before)?;
@@ -93,7 +71,7 @@ fn derive(store: &Store, batch: &CommittedBatch, blobs: &[Blob]) -> Result<Vec<D
         .inbox_hash(parent.inbox_count)?
         .ok_or_else(|| Error::Missing { what: format!("inbox message {}", parent.inbox_count) })?;
     let facts = L1Facts { origins: &origins, messages: &messages, inbox_hash_before };
-    Ok(derive_blocks(config, header, blocks, parent, &facts)?)
+    derive_blocks(config, header, blocks, parent, &facts).map_err(wrong)
 }
 
 /// The messages that the blocks say they consume, as far as the header and the L1 view have them.
@@ -128,8 +106,7 @@ fn compare(batch: &CommittedBatch, derived: &DerivedBlock, stored: &SealedBlock)
             index: batch.header.index,
             block: derived.number,
             what,
-            derived: derived_value,
-            stored: stored_value,
+            values: format!("{derived_value} on L1 and {stored_value} here"),
             l1_hash: batch.header.last_block_hash,
             hash: stored.hash,
         })
@@ -158,8 +135,7 @@ fn compare(batch: &CommittedBatch, derived: &DerivedBlock, stored: &SealedBlock)
 /// claims hold.
 fn execute(store: &Store, executor: &Executor, batch: &CommittedBatch, block: DerivedBlock) -> Result<(), Error> {
     let (header, number) = (&batch.header, block.number);
-    let input =
-        block.into_input().map_err(|source| Error::Invalid { index: header.index, hash: batch.hash(), source })?;
+    let input = block.into_input().map_err(|source| invalid(batch, source))?;
     let (offered, config, parent) = (input.transactions.len(), store.config(), store.head_block());
     let inbox = input.inbox_transactions;
     let snapshot = store.state(parent.number())?;

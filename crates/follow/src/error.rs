@@ -70,11 +70,11 @@ pub enum Error {
         /// Its hash.
         hash: B256,
         /// The rule.
-        source: sluice_derive::Error,
+        source: Box<sluice_derive::Error>,
     },
     /// A batch holds another block than the one executed here.
     #[error(
-        "batch {index} holds another block {block} than this node executed: {what} is {derived} on L1 and {stored} here (last block on L1 {l1_hash}, block {block} here {hash}); keep this data directory, and compare with one derived from L1"
+        "batch {index} holds another block {block} than this node executed: {what} is {values} (last block on L1 {l1_hash}, block {block} here {hash}); keep this data directory, and compare with one derived from L1"
     )]
     OtherBlock {
         /// Which batch.
@@ -83,10 +83,8 @@ pub enum Error {
         block: L2Number,
         /// In what it differs.
         what: &'static str,
-        /// As L1 has it.
-        derived: String,
-        /// As the store has it.
-        stored: String,
+        /// As L1 has it, and as the store has it.
+        values: String,
         /// Hash of the batch's last block, by its header.
         l1_hash: B256,
         /// Hash of the stored block.

@@ -14,6 +14,7 @@ const USERS: usize = 50_000;
 const TOKENS: usize = 2_000;
 const TRANSACTIONS_PER_BLOCK: usize = 50;
 const GWEI: u64 = 1_000_000_000;
+const MAGNITUDES: [u64; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
 
 /// Numbers that look random. Source: Vigna's splitmix64.
 struct Random(u64);
@@ -29,6 +30,11 @@ impl Random {
 
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        let at = self.below(from.len() as u64);
+        from[usize::try_from(at).expect("it is below a length")]
     }
 
     fn chance(&mut self, percent: u64) -> bool {
@@ -138,7 +144,7 @@ impl World {
         self.nonces[sender] += 1;
         let signature = Signature::new(self.random.word(), self.random.word() >> 1, self.random.chance(50));
         let (to, input) = (TxKind::Call(call.to), Bytes::from(call.input));
-        let tip = [0, GWEI / 1000, GWEI / 100, GWEI / 100, GWEI / 10, GWEI * 3 / 2][self.random.below(6) as usize];
+        let tip = self.random.pick(&[0, GWEI / 1000, GWEI / 100, GWEI / 100, GWEI / 10, GWEI * 3 / 2]);
         if self.random.chance(12) {
             let gas_price = if self.random.chance(50) { self.base_fee * 11 / 10 } else { GWEI / 10 };
             let tx = TxLegacy {
@@ -176,16 +182,16 @@ impl World {
         let unit = U256::from(10).pow(U256::from(decimals - 3));
         if self.random.chance(40) {
             let digits = self.random.below(9) + 1;
-            return U256::from(digits * 10u64.pow(self.random.below(6) as u32)) * unit;
+            return U256::from(digits * self.random.pick(&MAGNITUDES)) * unit;
         }
-        let size = 10u64.pow(1 + self.random.below(6) as u32);
+        let size = 10 * self.random.pick(&MAGNITUDES);
         U256::from(1 + self.random.below(size)) * unit + U256::from(self.random.next()) % unit
     }
 
     /// A token's rank and decimals.
     fn draw_token(&mut self) -> (Address, u32) {
         let rank = self.tokens.draw(&mut self.random);
-        (token(rank), if rank % 3 == 0 { 6 } else { 18 })
+        (token(rank), if rank.is_multiple_of(3) { 6 } else { 18 })
     }
 
     fn draw_user(&mut self) -> Address {
@@ -244,7 +250,7 @@ impl World {
                     selector("exactInputSingle((address,address,uint24,address,uint256,uint256,uint256,uint160))");
                 input.extend(from.into_word());
                 input.extend(into.into_word());
-                input.extend(word([100, 500, 3_000, 10_000][self.random.below(4) as usize]));
+                input.extend(word(self.random.pick(&[100, 500, 3_000, 10_000])));
                 input.extend(owner);
                 input.extend(deadline.to_be_bytes::<32>());
                 input.extend(amount.to_be_bytes::<32>());
