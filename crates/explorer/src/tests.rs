@@ -92,7 +92,8 @@ async fn every_page_shows_its_facts() {
     .await;
     let block = rig.chain.store.block(1.into()).unwrap().unwrap();
     let hash = block.hash.to_string();
-    let facts = ["Block 1", &hash, "finalized", "1.5 ETH", &l1_link, "href=\"/batch/0\"", "30,000,000", "1 gwei"];
+    // Genesis is empty, so its base fee of 1 gwei fell by one part in 250.
+    let facts = ["Block 1", &hash, "finalized", "1.5 ETH", &l1_link, "href=\"/batch/0\"", "30,000,000", "0.996 gwei"];
     rig.shows("/block/1", &facts).await;
     rig.shows(&format!("/block/{hash}"), &facts).await;
     rig.shows("/block/0", &["Block 0", "genesis is in none"]).await;

@@ -39,7 +39,7 @@ async fn malformed_requests_get_exact_errors() {
         "]".repeat(20_000)
     );
     let one = call("eth_chainId", &json!([]));
-    let long_batch = format!("[{}]", vec![one.as_str(); 4].join(","));
+    let long_batch = format!("[{}]", [one.as_str(); 4].join(","));
     let table: Vec<(&str, String, u16, i64, &str)> = vec![
         ("garbage", "{nonsense".into(), 200, -32700, "Parse error"),
         ("empty", String::new(), 400, -32700, "Parse error"),

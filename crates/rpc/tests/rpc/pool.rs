@@ -18,20 +18,24 @@ use crate::{
 const FRIEND: Address = address!("00000000000000000000000000000000000000bb");
 
 /// A real pool whose engine never asks for a block. The sequencer and the engine's end must live as long as it does.
-struct Pool(PoolHandle, Sequencer, Wake);
+struct Pool {
+    handle: PoolHandle,
+    _sequencer: Sequencer,
+    _wake: Wake,
+}
 
 fn pool(chain: &Chain) -> Pool {
     let (engine, wake) = sluice_ordering::handle();
     let settings = sluice_sequencer::Config::new(BENEFICIARY);
     let (sequencer, handle) = Sequencer::new(settings, chain.store.clone(), Executor::new(), engine).unwrap();
-    Pool(handle, sequencer, wake)
+    Pool { handle, _sequencer: sequencer, _wake: wake }
 }
 
 async fn rig() -> (Rig, Pool) {
     let chain = Chain::new(1_000_000);
     chain.block(vec![]);
     let pool = pool(&chain);
-    let rig = Rig::with(chain, config(), Some(pool.0.clone())).await;
+    let rig = Rig::with(chain, config(), Some(pool.handle.clone())).await;
     (rig, pool)
 }
 
