@@ -55,7 +55,7 @@ test("a wrong L1 chain id is named; hostile requests get errors and the node goe
     // The rollup's own RPC is an Ethereum endpoint too, but not the right L1.
     await refused(
       ["derive", "--chain", node.rollup.chain_config, "--l1-rpc", node.rollup.rpc, "--l1-beacon", node.rollup.rpc, "--data-dir", join(folder.path, "d")],
-      /chain id/,
+      /serves chain 901/,
     );
     const post = (body) => fetch(node.rollup.rpc, { method: "POST", headers: { "content-type": "application/json" }, body });
     for (const body of ["", "garbage", "[".repeat(100_000), JSON.stringify(Array(5_000).fill({ jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] })), "x".repeat(50 << 20)]) {

@@ -90,7 +90,8 @@ test("viem sends, deploys, reads logs, waits, and subscribes over WebSocket", as
 });
 
 test("ethers sends, deploys and calls", async () => {
-  const provider = new JsonRpcProvider(rpcUrl, undefined, { pollingInterval: 100 });
+  // Blocks come faster than the 250 ms for which ethers would remember an answer.
+  const provider = new JsonRpcProvider(rpcUrl, undefined, { pollingInterval: 100, cacheTimeout: -1 });
   const wallet = new Wallet(accounts[5].key, provider);
   const sent = await (await wallet.sendTransaction({ to: accounts[6].address, value: parseUnits("3", "gwei") })).wait();
   assert.equal(sent.status, 1);

@@ -97,8 +97,11 @@ const fn heartbeat_ms() -> u64 {
 impl Config {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let config: Self =
-            toml::from_str(&read(path)?).map_err(|error| Error::Config(format!("{}: {error}", path.display())))?;
+        let text = read(path)?;
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            Error::Config(format!("{}: line {line}: {}", path.display(), error.message()))
+        })?;
         config.check()?;
         Ok(config)
     }

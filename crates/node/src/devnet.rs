@@ -30,7 +30,7 @@ const POSTER_ETHER: &str = "1000";
 
 /// Which L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum L1Kind {
+pub(crate) enum L1Kind {
     /// A real Ethereum node in this process.
     Embedded,
     /// A spawned anvil, from SLUICE_ANVIL or PATH.
@@ -39,7 +39,7 @@ pub enum L1Kind {
 
 /// Settings of the development network.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Development L1 to start.
     #[arg(long, value_enum, default_value = "embedded", conflicts_with = "l1_rpc")]
     l1: L1Kind,
@@ -82,6 +82,9 @@ pub struct Options {
     /// Time between L1 blocks, milliseconds; whole seconds.
     #[arg(long, default_value_t = 1_000)]
     l1_block_time_ms: u64,
+    /// Depth at which the development L1 calls a block final.
+    #[arg(long, default_value_t = 4)]
+    l1_finality_blocks: u64,
     /// Age at which a batch is cut, seconds.
     #[arg(long, default_value_t = 2)]
     batch_age_s: u64,
@@ -109,7 +112,7 @@ async fn l1_failed(running: Option<&mut DevL1>) -> Error {
 }
 
 /// Starts everything and runs until Ctrl-C.
-pub async fn run(options: Options) -> Result<(), Error> {
+pub(crate) async fn run(options: Options) -> Result<(), Error> {
     crate::cli::init_logs(if options.json { "warn" } else { "warn,sluice=info" });
     // Removed when this ends, unless the folder is the user's.
     let temporary = match options.data_dir {
@@ -191,15 +194,11 @@ async fn start_l1(options: &Options, folder: &Path) -> Result<(L1Side, Option<De
         chain_id: L1_CHAIN_ID,
         block_time: Duration::from_millis(options.l1_block_time_ms),
         listen: loopback(options.l1_port),
+        finality_blocks: options.l1_finality_blocks,
         data_dir: Some(folder.join("l1")),
-        ..sluice_devl1::Config::default()
     })
     .await?;
-    let side = L1Side {
-        rpc: running.rpc_url.clone(),
-        beacon: running.beacon_url.clone(),
-        chain_id: running.chain_id,
-    };
+    let side = L1Side { rpc: running.rpc_url.clone(), beacon: running.beacon_url.clone(), chain_id: running.chain_id };
     Ok((side, Some(running)))
 }
 
@@ -211,8 +210,7 @@ fn parse_url(text: &str) -> Result<url::Url, Error> {
 async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainConfig, Error> {
     let poster = PrivateKeySigner::random();
     write_secret(&folder.join("sequencer.key"), &hex::encode(poster.to_bytes()))?;
-    let sender =
-        Sender::connect(&l1.rpc, l1.chain_id, options.l1_key.clone(), SenderConfig::default()).await?;
+    let sender = Sender::connect(&l1.rpc, l1.chain_id, options.l1_key.clone(), SenderConfig::default()).await?;
     let plan = sluice_l1::plan_deployment(&sender).await?;
     let chain = chain_config(options, plan.contracts);
     chain.check()?;
@@ -279,8 +277,9 @@ fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
 }
 
 fn accounts() -> Vec<PrivateKeySigner> {
-    (0..ACCOUNTS.len() as u32)
-        .map(|index| {
+    (0u32..)
+        .zip(ACCOUNTS)
+        .map(|(index, _)| {
             MnemonicBuilder::<English>::default()
                 .phrase(MNEMONIC)
                 .index(index)
@@ -334,10 +333,8 @@ fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
 
 /// What `--json` prints first.
 fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, node: &flow::Node) -> Value {
-    let accounts: Vec<Value> = accounts()
-        .iter()
-        .map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) }))
-        .collect();
+    let accounts: Vec<Value> =
+        accounts().iter().map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) })).collect();
     json!({
         "l1": { "rpc": l1.rpc, "beacon": l1.beacon, "chain_id": l1.chain_id },
         "rollups": [{

@@ -87,7 +87,9 @@ pub(crate) async fn derive_to_head(store: &Store, l1: RpcL1) -> Result<(), Error
         match follow.step().await {
             Ok(step) if step.is_busy() => tries = 0,
             Ok(_) => return Ok(()),
-            Err(error) if error.severity() == Severity::Fatal || tries == DERIVE_TRIES_MAX => return Err(failed(error)),
+            Err(error) if error.severity() == Severity::Fatal || tries == DERIVE_TRIES_MAX => {
+                return Err(failed(error));
+            }
             Err(error) => {
                 tries += 1;
                 warn!(%error, tries, "L1 did not answer well, trying again");
@@ -100,17 +102,12 @@ pub(crate) async fn derive_to_head(store: &Store, l1: RpcL1) -> Result<(), Error
 fn sequencer_key(config: &Config) -> Result<B256, Error> {
     let path = config.sequencer_key_file.as_ref().expect("a sequencer's config was checked to have a key file");
     let text = config::read(path)?;
-    text.trim().parse().map_err(|error| {
-        Error::Config(format!("{}: {error}; give 32 bytes in hexadecimal", path.display()))
-    })
+    text.trim()
+        .parse()
+        .map_err(|error| Error::Config(format!("{}: {error}; give 32 bytes in hexadecimal", path.display())))
 }
 
-fn start_sequencer(
-    config: &Config,
-    key: &B256,
-    store: &Store,
-    rooms: &mut Supervisor,
-) -> Result<PoolHandle, Error> {
+fn start_sequencer(config: &Config, key: &B256, store: &Store, rooms: &mut Supervisor) -> Result<PoolHandle, Error> {
     let key = Key::from_bytes(key).map_err(|error| Error::Config(error.to_string()))?;
     let (engine, wake) = sluice_ordering::handle();
     let settings = sluice_sequencer::Config::new(key.address());

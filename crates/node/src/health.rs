@@ -15,11 +15,11 @@ use crate::{Error, supervise::Shutdown};
 
 /// What makes a node ready.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// The newest block may be this old.
-    pub block_age_max: Duration,
+    pub(crate) block_age_max: Duration,
     /// The L1 view may be this old.
-    pub l1_age_max: Duration,
+    pub(crate) l1_age_max: Duration,
 }
 
 struct Health {
@@ -29,17 +29,17 @@ struct Health {
 }
 
 /// Installs the process's metrics recorder. Once per process.
-pub fn install_metrics() -> Result<PrometheusHandle, Error> {
+pub(crate) fn install_metrics() -> Result<PrometheusHandle, Error> {
     PrometheusBuilder::new().install_recorder().map_err(|error| Error::Metrics(error.to_string()))
 }
 
 /// Binds the port; the answer serves `/metrics`, `/healthz` and `/readyz` until shutdown.
-pub async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener, Error> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener, Error> {
     crate::config::listen("metrics", address).await
 }
 
 /// Serves until shutdown.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: tokio::net::TcpListener,
     store: Store,
     limits: Limits,

@@ -9,7 +9,7 @@ use crate::supervise::Shutdown;
 
 /// How the heads are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// One line for people, rewritten in place on a terminal.
     Line,
     /// One JSON object per change.
@@ -17,7 +17,7 @@ pub enum Style {
 }
 
 /// Prints the heads whenever they change, until shutdown.
-pub async fn heads(store: Store, style: Style, shutdown: Shutdown) -> Result<(), std::io::Error> {
+pub(crate) async fn heads(store: Store, style: Style, shutdown: Shutdown) -> Result<(), std::io::Error> {
     let mut watch = store.watch_heads();
     let stop = shutdown.requested();
     tokio::pin!(stop);

@@ -42,55 +42,55 @@ const TRANSFER_GAS: u64 = 21_000;
 
 /// What to send.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// JSON-RPC endpoint of the rollup.
     #[arg(long, default_value = "http://127.0.0.1:9545")]
-    pub rpc: String,
+    pub(crate) rpc: String,
     /// Private key that funds the senders. The devnet's first account when left out.
     #[arg(long, env = "SLUICE_KEY", default_value = crate::devnet::FIRST_KEY, hide_default_value = true)]
-    pub key: PrivateKeySigner,
+    pub(crate) key: PrivateKeySigner,
     /// How many transfers to send.
     #[arg(long, default_value_t = 20_000)]
-    pub count: usize,
+    pub(crate) count: usize,
     /// How many accounts send.
     #[arg(long, default_value_t = 200)]
-    pub senders: usize,
+    pub(crate) senders: usize,
     /// Transactions per second; 0 sends as fast as the node takes them.
     #[arg(long, default_value_t = 0)]
-    pub rate: u64,
+    pub(crate) rate: u64,
     /// Print one line of JSON instead of a report.
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// What happened.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub(crate) struct Report {
     /// Transactions sent and accepted.
-    pub accepted: usize,
+    pub(crate) accepted: usize,
     /// Transactions refused or failed on the way, and the first reasons.
-    pub errors: usize,
+    pub(crate) errors: usize,
     /// First reasons of `errors`.
-    pub error_examples: Vec<String>,
+    pub(crate) error_examples: Vec<String>,
     /// Transactions seen in blocks.
-    pub included: usize,
+    pub(crate) included: usize,
     /// Seconds from the first transaction sent to the last included.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Included transactions per second.
-    pub tx_per_second: f64,
+    pub(crate) tx_per_second: f64,
     /// Millions of gas per second.
-    pub mgas_per_second: f64,
+    pub(crate) mgas_per_second: f64,
     /// From sending to inclusion in a block that RPC serves, milliseconds: median.
-    pub inclusion_ms_p50: u64,
+    pub(crate) inclusion_ms_p50: u64,
     /// The same, 99th percentile.
-    pub inclusion_ms_p99: u64,
+    pub(crate) inclusion_ms_p99: u64,
     /// Blocks that held them.
-    pub blocks: u64,
+    pub(crate) blocks: u64,
 }
 
 /// Sends and reports.
-pub async fn run(options: Options) -> Result<Report, Error> {
+pub(crate) async fn run(options: Options) -> Result<Report, Error> {
     if options.senders == 0 || options.count == 0 {
         return Err(Error::Config("--senders and --count must be at least 1".into()));
     }
@@ -175,12 +175,25 @@ fn senders(options: &Options) -> Vec<PrivateKeySigner> {
         .collect()
 }
 
-async fn quantity(client: &HttpClient, method: &str, params: impl jsonrpsee::core::traits::ToRpcParams + Send) -> Result<u64, Error> {
-    let answer: U256 = client.request(method, params).await.map_err(|error| Error::Config(format!("{method}: {error}")))?;
+async fn quantity(
+    client: &HttpClient,
+    method: &str,
+    params: impl jsonrpsee::core::traits::ToRpcParams + Send,
+) -> Result<u64, Error> {
+    let answer: U256 =
+        client.request(method, params).await.map_err(|error| Error::Config(format!("{method}: {error}")))?;
     Ok(answer.saturating_to())
 }
 
-fn transfer(chain_id: u64, key: &PrivateKeySigner, nonce: u64, to: Address, value: U256, fee_wei: u128) -> (B256, Bytes) {
+#[allow(clippy::too_many_arguments, reason = "the parts of a transfer, each of its own type")]
+fn transfer(
+    chain_id: u64,
+    key: &PrivateKeySigner,
+    nonce: u64,
+    to: Address,
+    value: U256,
+    fee_wei: u128,
+) -> (B256, Bytes) {
     let mut tx = TxEip1559 {
         chain_id,
         nonce,
@@ -203,11 +216,17 @@ async fn fee_cap_wei(client: &HttpClient) -> Result<u128, Error> {
 }
 
 /// Gives every sender enough for its transfers, in one go, and waits until the last has it.
-async fn fund(client: &HttpClient, chain_id: u64, options: &Options, senders: &[PrivateKeySigner]) -> Result<(), Error> {
+async fn fund(
+    client: &HttpClient,
+    chain_id: u64,
+    options: &Options,
+    senders: &[PrivateKeySigner],
+) -> Result<(), Error> {
     let fee = fee_cap_wei(client).await?;
     let each = options.count.div_ceil(options.senders) as u128;
     // Ten times the cap also covers the L1 data fee.
-    let need = U256::from(each) * (U256::from(fee) * U256::from(TRANSFER_GAS) * U256::from(2) + U256::from(1_000_000_000_000u64));
+    let need = U256::from(each)
+        * (U256::from(fee) * U256::from(TRANSFER_GAS) * U256::from(2) + U256::from(1_000_000_000_000u64));
     let mut nonce = quantity(client, "eth_getTransactionCount", rpc_params![options.key.address(), "pending"]).await?;
     let mut waiting = VecDeque::new();
     for sender in senders {
@@ -220,7 +239,10 @@ async fn fund(client: &HttpClient, chain_id: u64, options: &Options, senders: &[
         }
         let (_, raw) = transfer(chain_id, &options.key, nonce, sender.address(), need - balance, fee);
         let _: B256 = client.request("eth_sendRawTransaction", rpc_params![raw]).await.map_err(|error| {
-            Error::Config(format!("cannot fund the senders from {}: {error}; give a funded --key", options.key.address()))
+            Error::Config(format!(
+                "cannot fund the senders from {}: {error}; give a funded --key",
+                options.key.address()
+            ))
         })?;
         nonce += 1;
         waiting.push_back(sender.address());
@@ -290,9 +312,8 @@ async fn send(
     let mut tally = Tally::default();
     let mut in_flight = FuturesUnordered::new();
     for (index, chunk) in signed.chunks(BATCH_MAX).enumerate() {
-        if options.rate > 0 {
-            let due = Duration::from_micros((index * BATCH_MAX) as u64 * 1_000_000 / options.rate);
-            tokio::time::sleep_until((start + due).into()).await;
+        if let Some(due_us) = ((index * BATCH_MAX) as u64 * 1_000_000).checked_div(options.rate) {
+            tokio::time::sleep_until((start + Duration::from_micros(due_us)).into()).await;
         }
         while in_flight.len() >= IN_FLIGHT_MAX {
             if let Some(answer) = in_flight.next().await {
@@ -309,7 +330,8 @@ async fn send(
             let answer: Result<BatchResponse<'_, Value>, _> = client.batch_request(batch).await;
             match answer {
                 Ok(answer) => {
-                    let errors: Vec<String> = answer.iter().filter_map(|one| Some(one.as_ref().err()?.message().to_owned())).collect();
+                    let errors: Vec<String> =
+                        answer.iter().filter_map(|one| Some(one.as_ref().err()?.message().to_owned())).collect();
                     (size - errors.len(), errors)
                 }
                 Err(error) => (0, vec![error.to_string(); size]),
@@ -405,6 +427,7 @@ fn progress(hidden: bool, count: u64) -> ProgressBar {
     if hidden {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} included, {per_sec}").expect("the template is well formed");
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} included, {per_sec}").expect("the template is well formed");
     ProgressBar::new(count).with_style(style)
 }

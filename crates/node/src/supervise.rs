@@ -28,7 +28,7 @@ impl Shutdown {
 /// The running rooms.
 #[derive(Debug)]
 pub struct Supervisor {
-    rooms: JoinSet<(&'static str, Result<(), String>)>,
+    rooms: JoinSet<Ended>,
     stop: watch::Sender<bool>,
 }
 
@@ -82,7 +82,10 @@ impl Supervisor {
     }
 }
 
-fn ended_room(ended: Option<Result<(&'static str, Result<(), String>), JoinError>>) -> Error {
+/// What a room leaves behind: its name, and why it ended.
+type Ended = (&'static str, Result<(), String>);
+
+fn ended_room(ended: Option<Result<Ended, JoinError>>) -> Error {
     match ended {
         None => Error::Room { room: "none", reason: "no room was started".into() },
         Some(Ok((room, Ok(())))) => Error::Room { room, reason: "ended although nobody asked it to".into() },

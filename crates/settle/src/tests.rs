@@ -215,7 +215,7 @@ fn show(store: &Store, chain: &Chain, from: u64, rewind: bool, finalized: u64) {
             let timestamp = START + 1_000_000;
             let batches = number
                 .checked_sub(1)
-                .and_then(|index| chain.blocks.get(index as usize))
+                .and_then(|index| chain.blocks.get(usize::try_from(index).unwrap()))
                 .into_iter()
                 .flatten()
                 .filter(|tx| tx.3)
@@ -290,7 +290,7 @@ async fn run(seed: u64) {
                 let depth = dice.roll(8).min(unfinal);
                 if depth > 0 {
                     let forget = dice.roll(2) == 0;
-                    chain.reorg(depth as usize, forget);
+                    chain.reorg(usize::try_from(depth).unwrap(), forget);
                     let length = chain.blocks.len() as u64;
                     if shown > length {
                         // `follow` sees the shorter chain as soon as it has one more block.

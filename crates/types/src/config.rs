@@ -91,8 +91,10 @@ impl ChainConfig {
     /// Reads and checks a config. Errors: [`Error::Config`], naming the key and its range.
     #[cfg(feature = "std")]
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        use alloc::string::ToString;
-        let config: Self = toml::from_str(text).map_err(|error| Error::Config(error.to_string()))?;
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            Error::Config(format!("line {line}: {}", error.message()))
+        })?;
         config.check()?;
         Ok(config)
     }

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn estimate_is_bounded_by_literals_for_any_bytes() {
         for length in [0usize, 1, 2, 3, 31, 32, 33, 64, 65, 500] {
-            let bytes: Vec<u8> = (0..length).map(|i| (i * 37 % 251) as u8).collect();
+            let bytes: Vec<u8> = (0..length).map(|i| u8::try_from(i * 37 % 251).unwrap()).collect();
             let worst = length + length.div_ceil(LITERALS_MAX);
             assert!(compressed_size_estimate(&bytes) <= worst as u64);
         }

@@ -98,6 +98,7 @@ pub struct GenesisState {
 
 impl GenesisState {
     /// Adds an account; an account already there is replaced.
+    #[allow(clippy::too_many_arguments, reason = "the five parts of an account, each of its own type")]
     pub fn insert(&mut self, address: Address, nonce: u64, balance: U256, code: Bytes, storage: BTreeMap<U256, U256>) {
         let code_hash = if code.is_empty() { EMPTY_CODE_HASH } else { keccak256(&code) };
         if !code.is_empty() {

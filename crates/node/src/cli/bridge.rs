@@ -96,7 +96,9 @@ impl FromStr for Amount {
             Some(ether) => parse_ether(ether.trim()).map_err(|error| error.to_string()),
             None => U256::from_str(text).map_err(|error| error.to_string()),
         };
-        parsed.map(Self).map_err(|error| format!("{text:?} is not an amount ({error}); give wei, or for example 1.5ether"))
+        parsed
+            .map(Self)
+            .map_err(|error| format!("{text:?} is not an amount ({error}); give wei, or for example 1.5ether"))
     }
 }
 
@@ -140,8 +142,7 @@ impl Session {
         let chain: ChainConfig = l2.raw_request("rollup_config".into(), ()).await.map_err(remote)?;
         let l1 = RpcL1::connect(&endpoints.l1_rpc, None, chain.l1).await?;
         let key = endpoints.key.clone();
-        let l1_sender =
-            Sender::connect(&endpoints.l1_rpc, chain.l1.chain_id, key, SenderConfig::default()).await?;
+        let l1_sender = Sender::connect(&endpoints.l1_rpc, chain.l1.chain_id, key, SenderConfig::default()).await?;
         Ok(Self { l1, l1_sender, l2: l2.erased(), from: endpoints.key.address(), json: endpoints.json })
     }
 
@@ -150,7 +151,7 @@ impl Session {
         Ok(self.l1_sender.send_and_wait(request, RECEIPT_TIME_MAX).await?.transaction_hash)
     }
 
-#[allow(clippy::print_stdout, reason = "the command's output")]
+    #[allow(clippy::print_stdout, reason = "the command's output")]
     fn print(&self, facts: &Value) {
         if self.json {
             println!("{facts}");
@@ -233,7 +234,9 @@ async fn claim(options: Claim) -> Result<(), Error> {
     }
     let proof_length = proof.proof.len();
     let siblings = proof.proof.try_into().map_err(|_| {
-        Error::Config(format!("the proof has {proof_length} siblings instead of {OUTBOX_DEPTH}; is --rollup-rpc right?"))
+        Error::Config(format!(
+            "the proof has {proof_length} siblings instead of {OUTBOX_DEPTH}; is --rollup-rpc right?"
+        ))
     })?;
     let leaf_index = proof.leaf_index.saturating_to();
     if session.l1.is_claimed(leaf_index).await? {

@@ -43,7 +43,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let head = store.head_block();
     let (number, header) = (head.number().0, &head.block.header);
     if options.json {
-        println!("{}", json!({ "number": number, "hash": head.hash, "state_root": header.state_root, "heads": store.heads() }));
+        println!(
+            "{}",
+            json!({ "number": number, "hash": head.hash, "state_root": header.state_root, "heads": store.heads() })
+        );
     } else {
         println!("head        {number}\nhash        {}\nstate root  {}", head.hash, header.state_root);
     }
