@@ -95,7 +95,7 @@ impl Chain {
                 }
                 (Some(chain), Some(Record::Block { block, hashes, blobs })) => {
                     let (number, hash) = (block.header.number, block.hash());
-                    chain.execute(block).await?;
+                    chain.execute(*block).await?;
                     if !hashes.is_empty() {
                         chain.lock_blobs().insert(hash, hashes, blobs, Some(place));
                     }
@@ -339,7 +339,7 @@ fn context(storage: Store, blockchain: Arc<Blockchain>) -> Result<RpcApiContext,
 
 enum Record {
     Genesis { chain_id: u64, genesis_time: u64 },
-    Block { block: Block, hashes: Vec<H256>, blobs: Vec<Vec<u8>> },
+    Block { block: Box<Block>, hashes: Vec<H256>, blobs: Vec<Vec<u8>> },
 }
 
 fn encode_genesis(chain_id: u64, genesis_time: u64) -> Vec<u8> {
@@ -377,7 +377,7 @@ fn decode(record: &[u8]) -> Option<Record> {
                 blobs.push(blob.to_vec());
                 rest = after;
             }
-            Some(Record::Block { block: Block::decode(rest).ok()?, hashes, blobs })
+            Some(Record::Block { block: Box::new(Block::decode(rest).ok()?), hashes, blobs })
         }
         _ => None,
     }

@@ -184,7 +184,8 @@ async fn answer(chain: &Chain, request: RpcRequest) -> Value {
                     Err(error) => error_answer(id, -32000, &error.to_string()).0,
                 };
             }
-            let result = map_http_requests(&request, chain.context()).await;
+            // Boxed, because it holds every method of the library.
+            let result = Box::pin(map_http_requests(&request, chain.context())).await;
             return rpc_response(request.id, result)
                 .unwrap_or_else(|error| error_answer(id, -32603, &error.to_string()).0);
         }

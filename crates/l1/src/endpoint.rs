@@ -23,6 +23,8 @@ const BACKOFF: Duration = Duration::from_millis(100);
 pub(crate) struct Execution {
     provider: RootProvider,
     name: String,
+    /// What may hold a secret and is cut out of error texts.
+    url: String,
 }
 
 impl Execution {
@@ -31,7 +33,8 @@ impl Execution {
         let url = parse_url(url)?;
         let name = endpoint_name(&url);
         let client = http_client(&name)?;
-        Ok(Self { provider: RootProvider::new(RpcClient::new(Http::with_client(client, url), false)), name })
+        let text = url.to_string();
+        Ok(Self { provider: RootProvider::new(RpcClient::new(Http::with_client(client, url), false)), name, url: text })
     }
 
     /// Scheme, host and port.
@@ -53,7 +56,7 @@ impl Execution {
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }
-                Err(error) => return Err(self.failed(what, &error)),
+                Err(error) => return Err(self.failed(what, &with_causes(&error))),
             }
         }
         unreachable!("the last arm ends the loop")
@@ -71,14 +74,24 @@ impl Execution {
         match question(self.provider.clone()).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(RpcError::ErrorResp(payload)) => Ok(Err(payload)),
-            Err(error) => Err(self.failed(what, &error)),
+            Err(error) => Err(self.failed(what, &with_causes(&error))),
         }
     }
 
     pub(crate) fn failed(&self, what: &'static str, reason: &impl ToString) -> Error {
         metrics::counter!("l1_request_failures_total").increment(1);
-        Error::Endpoint { endpoint: self.name.clone(), what, reason: reason.to_string() }
+        let reason = reason.to_string().replace(&self.url, &self.name);
+        Error::Endpoint { endpoint: self.name.clone(), what, reason }
     }
+}
+
+/// An error and what caused it: HTTP clients keep the telling part, like a refused connection, in the cause.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let texts: Vec<String> =
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    // Wrappers often repeat the text of what they wrap.
+    let (first, rest) = texts.split_first().expect("the error itself");
+    rest.iter().fold(first.clone(), |text, cause| if text.contains(cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// True when the same question may get an answer a moment later.

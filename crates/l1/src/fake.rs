@@ -80,36 +80,20 @@ impl FakeL1 {
 
     /// Queues a deposit for the next block.
     pub fn deposit(&self, from: Address, to: Address, mint: U256, value: U256) -> MessageIndex {
-        self.queue(MessageKind::Deposit, from, to, [mint, value], (100_000, Bytes::new()))
+        let gas_limit = 100_000;
+        self.queue(InboxMessage { to, mint, value, gas_limit, ..message(MessageKind::Deposit, from) })
     }
 
     /// Queues a forced transaction for the next block.
     pub fn force(&self, from: Address, raw: Bytes) -> MessageIndex {
-        self.queue(MessageKind::Forced, from, Address::ZERO, [U256::ZERO; 2], (0, raw))
+        self.queue(InboxMessage { data: raw, ..message(MessageKind::Forced, from) })
     }
 
-    fn queue(
-        &self,
-        kind: MessageKind,
-        from: Address,
-        to: Address,
-        [mint, value]: [U256; 2],
-        (gas_limit, data): (u64, Bytes),
-    ) -> MessageIndex {
+    /// Queues any message for the next block; its index and place on L1 are set here.
+    pub fn queue(&self, mut message: InboxMessage) -> MessageIndex {
         let mut state = self.lock();
         let (index, before) = state.queue_end();
-        let message = InboxMessage {
-            index,
-            kind,
-            from,
-            to,
-            mint,
-            value,
-            gas_limit,
-            data,
-            l1_number: L1Number(0),
-            l1_timestamp: 0,
-        };
+        message.index = index;
         let rolling_hash = message.roll(before);
         state.pending.push(L1Event::Message { message, rolling_hash });
         index
@@ -184,6 +168,22 @@ pub fn fake_blob_hash(blob: &Blob) -> B256 {
     let mut hash = keccak256(blob);
     hash[0] = 1;
     hash
+}
+
+/// A message that asks for nothing.
+fn message(kind: MessageKind, from: Address) -> InboxMessage {
+    InboxMessage {
+        index: MessageIndex(0),
+        kind,
+        from,
+        to: Address::ZERO,
+        mint: U256::ZERO,
+        value: U256::ZERO,
+        gas_limit: 0,
+        data: Bytes::new(),
+        l1_number: L1Number(0),
+        l1_timestamp: 0,
+    }
 }
 
 impl State {

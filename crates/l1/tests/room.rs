@@ -1,5 +1,7 @@
 //! The room against a real execution client: the embedded development L1, and anvil where `SLUICE_ANVIL` names its binary.
 
+#![allow(clippy::unwrap_used, reason = "a test file; helpers outside test functions unwrap as well")]
+
 use std::time::Duration;
 
 use alloy::{
@@ -58,7 +60,8 @@ async fn rollup(l1: &DevL1) -> RpcL1 {
 
 fn blob(seed: u8) -> Box<Blob> {
     // Field elements stay below the modulus when their first byte is zero.
-    let bytes: Vec<u8> = (0..131_072usize).map(|i| if i % 32 == 0 { 0 } else { seed ^ (i % 251) as u8 }).collect();
+    let bytes: Vec<u8> =
+        (0..131_072usize).map(|i| if i % 32 == 0 { 0 } else { seed ^ u8::try_from(i % 251).unwrap() }).collect();
     bytes.into_boxed_slice().try_into().unwrap()
 }
 
@@ -136,6 +139,32 @@ async fn a_batch_is_posted_and_read_back_with_its_blobs_on_anvil() {
     let head = provider(&l1).get_block_number().await.unwrap();
     l1.reorg(2).await.unwrap();
     assert!(provider(&l1).get_block_number().await.unwrap() > head);
+    l1.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_development_l1_keeps_batches_and_blobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = || sluice_devl1::Config {
+        block_time: Duration::from_millis(200),
+        data_dir: Some(dir.path().to_owned()),
+        ..Default::default()
+    };
+    let l1 = sluice_devl1::start(config()).await.unwrap();
+    let rollup = rollup(&l1).await;
+    let poster = sender(&l1, key(1), SenderConfig::default()).await;
+    let request = commit_request(&rollup, &first_batch(&rollup).await, vec![blob(3)]).await;
+    poster.send_and_wait(request, TIME_MAX).await.unwrap();
+    let before = batches(&rollup).await;
+    l1.stop().await;
+
+    let l1 = sluice_devl1::start(config()).await.unwrap();
+    let rollup = RpcL1::connect(&l1.rpc_url, Some(&l1.beacon_url), *rollup.contracts()).await.unwrap();
+    assert_eq!(batches(&rollup).await, before);
+    assert_eq!(rollup.blobs(&before[0]).await.unwrap(), vec![blob(3)]);
+    let poster = sender(&l1, key(1), SenderConfig::default()).await;
+    let gift = TxRequest { to: Some(Address::repeat_byte(1)), value_wei: U256::ONE, ..TxRequest::default() };
+    poster.send_and_wait(gift, TIME_MAX).await.unwrap();
     l1.stop().await;
 }
 

@@ -247,8 +247,20 @@ impl Sender {
     pub async fn wait(&self, mut tracked: Tracked, time_max: Duration) -> Result<TransactionReceipt, Error> {
         let (address, nonce) = (self.address(), tracked.record.nonce);
         let deadline = Instant::now() + time_max;
+        let mut last_error = None;
         while Instant::now() < deadline {
-            match self.advance(&mut tracked).await? {
+            let progress = match self.advance(&mut tracked).await {
+                Ok(progress) => progress,
+                // The endpoint may come back; sending the same bytes twice is harmless.
+                Err(error @ Error::Endpoint { .. }) => {
+                    last_error = Some(error);
+                    sleep(POLL_TIME).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            last_error = None;
+            match progress {
                 Progress::Confirmed(receipt) if receipt.status() => return Ok(*receipt),
                 Progress::Confirmed(receipt) => {
                     let number = L1Number(receipt.block_number.unwrap_or_default());
@@ -259,7 +271,7 @@ impl Sender {
                 Progress::Waiting | Progress::Included { .. } => sleep(POLL_TIME).await,
             }
         }
-        Err(Error::Timeout { address, nonce, seconds: time_max.as_secs() })
+        Err(last_error.unwrap_or(Error::Timeout { address, nonce, seconds: time_max.as_secs() }))
     }
 
     /// Sends the last attempt.
