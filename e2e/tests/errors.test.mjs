@@ -66,7 +66,7 @@ test("a wrong L1 chain id is named; hostile requests get errors and the node goe
     await assert.rejects(rpc(node.rollup.rpc, "eth_sendRawTransaction", ["0x03f8"]), /blob/);
     await assert.rejects(rpc(node.rollup.rpc, "eth_sendRawTransaction", ["0x7ef8"]), /type/);
     await assert.rejects(rpc(node.rollup.rpc, "eth_sendRawTransaction", ["0x"]), /decode|empty|bytes/i);
-    await assert.rejects(rpc(node.rollup.rpc, "eth_nothing", []), /not found/i);
+    await assert.rejects(rpc(node.rollup.rpc, "eth_nothing", []), /does not exist/);
     assert.equal(Number(await rpc(node.rollup.rpc, "eth_chainId")), node.rollup.chain_id);
   } finally {
     folder.remove();

@@ -211,7 +211,7 @@ fn sources(findings: &mut Vec<String>) -> eyre::Result<()> {
             if line.contains(concat!("TO", "DO")) && !line.contains(concat!("TO", "DO(#")) {
                 findings.push(format!("{shown}:{number}: a to-do without the issue it waits for"));
             }
-            if line.contains("```ignore") || line.contains("rust,ignore") {
+            if line.contains(concat!("```", "ignore")) || line.contains(concat!("rust,", "ignore")) {
                 findings.push(format!("{shown}:{number}: an example that does not compile"));
             }
         }

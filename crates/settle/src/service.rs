@@ -172,6 +172,11 @@ impl<P: Poster> Settle<P> {
         };
         let (blocks, payload) = loop {
             let blocks = self.blocks(first, last)?;
+            let decoded = batch::decoded_size(&blocks).map_err(|source| Error::Encode { index, source })?;
+            if decoded > size_max_bytes && first < last {
+                last = L2Number(first.0 + (last.0 - first.0) / 2);
+                continue;
+            }
             let (blocks, payload) = self.encode(blocks, index).await?;
             if payload.len() <= blob::PAYLOAD_BYTES_MAX {
                 break (blocks, payload);

@@ -5,6 +5,8 @@ mod config;
 mod derive;
 mod load;
 mod node;
+#[cfg(test)]
+mod tests;
 
 use clap::{Parser, Subcommand};
 
