@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     Blob, Error,
-    endpoint::{RETRIES_MAX, endpoint_name, http_client, parse_url},
+    endpoint::{RETRIES_MAX, endpoint_name, http_client, parse_url, with_causes},
 };
 
 /// Largest answer that is read: 128 blobs in hexadecimal.
@@ -150,10 +150,10 @@ impl Beacon {
             url.set_query(Some(&with_key));
         }
         // Errors of the client would show the URL, which may hold a secret.
-        let mut response = self.client.get(url).send().await.map_err(|error| error.without_url().to_string())?;
+        let mut response = self.client.get(url).send().await.map_err(|error| with_causes(&error.without_url()))?;
         let status = response.status();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| error.without_url().to_string())? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error.without_url()))? {
             body.extend_from_slice(&chunk);
             if body.len() > BODY_SIZE_MAX {
                 return Err(format!("an answer of more than {BODY_SIZE_MAX} bytes"));

@@ -69,16 +69,15 @@ pub async fn deploy(sender: &Sender, plan: &DeployPlan, params: &DeployParams) -
     for init_code in init_codes(&plan.contracts, params) {
         creations.push(sender.prepare(creation(init_code)).await?);
     }
-    for (offset, tracked) in (0u64..).zip(&mut creations) {
+    for (offset, tracked) in (0u64..).zip(&creations) {
         // The lowest free nonces are given out in order; anything else means that the key was used meanwhile.
         if tracked.record().nonce != plan.nonce + offset {
             return Err(Error::NonceTaken { address: sender.address(), nonce: plan.nonce + offset });
         }
-        sender.advance(tracked).await?;
     }
-    for tracked in creations {
-        sender.wait(tracked, CREATION_TIME_MAX).await?;
-    }
+    // Together, so that one block can hold them all.
+    let waits = creations.into_iter().map(|tracked| sender.wait(tracked, CREATION_TIME_MAX));
+    futures::future::try_join_all(waits).await?;
     Ok(())
 }
 

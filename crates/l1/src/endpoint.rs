@@ -86,7 +86,7 @@ impl Execution {
 }
 
 /// An error and what caused it: HTTP clients keep the telling part, like a refused connection, in the cause.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let texts: Vec<String> =
         std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
     // Wrappers often repeat the text of what they wrap.
