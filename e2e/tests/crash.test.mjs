@@ -53,9 +53,9 @@ test(`${KILLS} kills under load, SLUICE_SEED=${seed}`, { timeout: 900_000 }, asy
     let next = 1;
     for (let index = 0; index < count; index++) {
       const batch = await rpc(url, "rollup_getBatch", [index]);
-      assert.equal(Number(batch.header.index), index);
-      assert.equal(Number(batch.header.firstBlock), next);
-      next = Number(batch.header.lastBlock) + 1;
+      assert.equal(Number(batch.index), index);
+      assert.equal(Number(batch.firstBlock), next);
+      next = Number(batch.lastBlock) + 1;
     }
     assert.ok(next > last);
     const fresh = temporaryFolder();
