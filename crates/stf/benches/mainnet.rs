@@ -1,6 +1,6 @@
 //! Our sequential path against plain revm on a hash map, on 41 mainnet blocks, interleaved in one run.
 //!
-//! Both start from the same accounts in memory with analysed code at hand, and end with the changes applied: plain revm commits
+//! Both start from the same accounts, copied anew into memory, with analysed code at hand, and end with the changes applied: plain revm commits
 //! each transaction into its map, ours also keeps what is needed for the changes and the access list, and makes both.
 
 #[path = "../tests/vectors/mod.rs"]
@@ -31,7 +31,7 @@ use sluice_types::StateRead;
 use vectors::{MainnetBlock, mainnet_blocks};
 
 /// Runs of each block on each side.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 31;
 
 #[derive(Clone, Default)]
 struct MemoryAccount {
@@ -159,12 +159,14 @@ fn main() {
         "{:>9} {:>5} {:>11}  {:>8} {:>8}  {:>8} {:>8}  ratio (min)",
         "block", "txs", "gas", "plain", "", "ours", ""
     );
-    for block in &mainnet_blocks() {
+    // `cargo bench -p sluice-stf -- 13287210` runs that block alone.
+    let only: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    for block in mainnet_blocks().iter().filter(|block| only.is_empty() || only.contains(&block.number)) {
         let memory = Memory::new(block);
         let (mut plain_times, mut our_times) = (Vec::new(), Vec::new());
         for round in 0..=ROUNDS {
             let (plain_time, plain_gas) = plain(block, memory.clone());
-            let (our_time, our_gas) = ours(block, &block.state, &mut codes);
+            let (our_time, our_gas) = ours(block, &block.state.clone(), &mut codes);
             assert_eq!(plain_gas, our_gas, "both sides do the same work in block {}", block.number);
             // The first round fills the code cache, as the block before would have.
             if round > 0 {

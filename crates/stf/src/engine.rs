@@ -28,6 +28,9 @@ pub use crate::{
     reader::{Failed, Reader},
 };
 
+/// Most accounts for which the map of what a transaction touched is kept for the next.
+const TOUCHED_KEPT_MAX: usize = 256;
+
 /// Why a transaction did not run.
 #[derive(Debug)]
 pub enum Refusal {
@@ -83,10 +86,10 @@ impl<'a> Engine<'a> {
             return Ok(());
         }
         let result = self.evm.system_call_one_with_caller(SYSTEM_CALLER, contract, input);
-        let touched = self.evm.ctx.journaled_state.finalize();
+        let mut touched = self.evm.ctx.journaled_state.finalize();
         match result {
             Ok(result) if result.is_success() => {
-                self.database().commit(touched);
+                self.database().commit(&mut touched);
                 Ok(())
             }
             Ok(result) => Err(Error::SystemCall { contract, reason: result.to_string() }),
@@ -111,11 +114,15 @@ impl<'a> Engine<'a> {
 
     /// Runs a transaction and keeps what it did. An invalid one leaves no trace.
     pub fn transact(&mut self, tx: TxEnv, payment: Payment) -> Result<ExecutionResult, Refusal> {
-        let (result, touched) = self.run(tx, payment)?;
+        let (result, mut touched) = self.run(tx, payment)?;
         self.executed += 1;
         let index = self.executed;
         self.database().set_access_index(index);
-        self.database().commit(touched);
+        self.database().commit(&mut touched);
+        // The emptied map serves the next transaction, unless it has grown so large that emptying it costs more than a new one.
+        if touched.capacity() <= TOUCHED_KEPT_MAX {
+            self.evm.ctx.journaled_state.inner.state = touched;
+        }
         Ok(result)
     }
 

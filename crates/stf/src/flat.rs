@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
 use revm::{
     Database,
     bytecode::Bytecode,
-    primitives::StorageKeyMap,
+    primitives::{StorageKeyMap, hash_map::Entry as Slotted},
     state::{AccountId, AccountInfo, EvmState},
 };
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges};
@@ -58,12 +58,17 @@ fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, no
             return;
         }
     }
+    if history.is_empty() {
+        // Most things change once in a block.
+        history.reserve_exact(1);
+    }
     history.push(C::new(index, now));
 }
 
 /// One storage slot that was read or written. A transaction that is skipped is so before it gets to any slot, so each one counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
+    key: U256,
     before: U256,
     now: U256,
     history: Vec<StorageChange>,
@@ -75,7 +80,8 @@ struct Entry {
     address: Address,
     before: Option<Account>,
     now: Option<AccountInfo>,
-    storage: StorageKeyMap<Slot>,
+    slot_of: StorageKeyMap<usize>,
+    slots: Vec<Slot>,
     /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
     storage_gone: bool,
     /// Touched by a transaction that counts; a skipped one leaves no trace.
@@ -84,6 +90,9 @@ struct Entry {
     nonces: Vec<NonceChange>,
     codes: Vec<(u64, B256, Bytes)>,
 }
+
+/// Accounts that a block is made room for at once; more are no trouble.
+const ACCOUNTS_EXPECTED: usize = 256;
 
 /// The state of the parent, and over it what the block has read and written.
 pub(crate) struct Flat<'a> {
@@ -97,7 +106,13 @@ pub(crate) struct Flat<'a> {
 
 impl<'a> Flat<'a> {
     pub(crate) fn new(state: &'a dyn Source, codes: &'a mut Codes) -> Self {
-        Self { state, codes, index_of: AddressMap::default(), entries: Vec::new(), access_index: 0 }
+        Self {
+            state,
+            codes,
+            index_of: AddressMap::with_capacity_and_hasher(ACCOUNTS_EXPECTED, Default::default()),
+            entries: Vec::with_capacity(ACCOUNTS_EXPECTED),
+            access_index: 0,
+        }
     }
 
     /// Sets the EIP-7928 index of what is committed next.
@@ -123,7 +138,8 @@ impl<'a> Flat<'a> {
             address,
             before,
             now,
-            storage: StorageKeyMap::default(),
+            slot_of: StorageKeyMap::default(),
+            slots: Vec::new(),
             storage_gone: false,
             accessed: false,
             balances: Vec::new(),
@@ -136,23 +152,25 @@ impl<'a> Flat<'a> {
 
     fn slot(&mut self, position: usize, slot: U256) -> Result<U256, Failed> {
         let entry = &mut self.entries[position];
-        if let Some(known) = entry.storage.get(&slot) {
-            return Ok(known.now);
-        }
+        let known = match entry.slot_of.entry(slot) {
+            Slotted::Occupied(known) => return Ok(entry.slots[*known.get()].now),
+            Slotted::Vacant(place) => place,
+        };
         // An account that was not there has no storage; asking would only cost.
         let value = if entry.storage_gone || entry.before.is_none() {
             U256::ZERO
         } else {
             self.state.storage(entry.address, slot)?
         };
-        entry.storage.insert(slot, Slot { before: value, now: value, history: Vec::new() });
+        known.insert(entry.slots.len());
+        entry.slots.push(Slot { key: slot, before: value, now: value, history: Vec::new() });
         Ok(value)
     }
 
-    /// Takes over what one transaction or system call touched.
-    pub(crate) fn commit(&mut self, touched: EvmState) {
+    /// Takes over what one transaction or system call touched, and leaves the map empty.
+    pub(crate) fn commit(&mut self, touched: &mut EvmState) {
         let index = self.access_index;
-        for (address, account) in touched {
+        for (address, account) in touched.drain() {
             let position = account.info.account_id.map_or_else(|| self.index_of[&address], AccountId::get);
             let entry = &mut self.entries[position];
             entry.accessed = true;
@@ -160,7 +178,7 @@ impl<'a> Flat<'a> {
             // What was only read was noted when it was read, but for a new account, whose slots are zero without asking.
             let noted = account.storage.iter().filter(|(_, slot)| slot.is_changed() || account.is_created());
             for (key, slot) in noted {
-                let known = entry.storage.entry(*key).or_default();
+                let known = entry.known_slot(*key);
                 if account.is_touched() && !destroyed && known.now != slot.present_value {
                     known.now = slot.present_value;
                     note(&mut known.history, index, &known.before, known.now);
@@ -168,7 +186,7 @@ impl<'a> Flat<'a> {
             }
             if destroyed {
                 entry.storage_gone = true;
-                for slot in entry.storage.values_mut().filter(|slot| !slot.now.is_zero()) {
+                for slot in entry.slots.iter_mut().filter(|slot| !slot.now.is_zero()) {
                     slot.now = U256::ZERO;
                     note(&mut slot.history, index, &slot.before, U256::ZERO);
                 }
@@ -189,36 +207,53 @@ impl<'a> Flat<'a> {
     /// What the block changed, and its access list.
     pub(crate) fn finish(mut self) -> (StateChanges, BlockAccessList) {
         let mut changes = StateChanges::default();
-        let mut access_list = BlockAccessList::with_capacity(self.entries.len());
         let mut accounts = Vec::with_capacity(self.entries.len());
+        let mut access_list = BlockAccessList::with_capacity(self.entries.len());
         for position in self.sorted() {
             let entry = &mut self.entries[position];
-            if let Some(change) = entry.change() {
+            let slots = entry.sorted();
+            if let Some(change) = entry.change(&slots) {
                 changes.codes.extend(entry.new_code());
                 accounts.push((entry.address, change));
             }
             if entry.accessed {
-                access_list.push(entry.take_access());
+                access_list.push(entry.take_access(&slots));
             }
         }
-        // From a sorted run, so built in one pass.
+        // A sorted run goes into the map in one pass.
         changes.accounts = accounts.into_iter().collect();
         (changes, access_list)
     }
 
-    /// Positions in order of the addresses. Entries are large and far apart, so a short key is sorted in their place.
-    fn sorted(&self) -> impl Iterator<Item = usize> + use<> {
+    /// Positions in order of the addresses.
+    fn sorted(&self) -> Vec<usize> {
         let start = |address: &Address| u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"));
-        let entries = self.entries.iter().enumerate();
-        let mut keys: Vec<_> = entries.map(|(position, entry)| (start(&entry.address), position)).collect();
-        keys.sort_unstable_by(|(a, i), (b, j)| {
-            a.cmp(b).then_with(|| self.entries[*i].address.cmp(&self.entries[*j].address))
-        });
-        keys.into_iter().map(|(_, position)| position)
+        order(&self.entries, |entry| (start(&entry.address), &entry.address))
     }
 }
 
+/// Positions in order of the keys. What is sorted is large and lies apart, so the first word of each key is sorted in its place.
+fn order<T, K: Ord>(items: &[T], key: impl Fn(&T) -> (u64, &K)) -> Vec<usize> {
+    let mut keys: Vec<_> = items.iter().enumerate().map(|(position, item)| (key(item).0, position)).collect();
+    keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| key(&items[*i]).1.cmp(key(&items[*j]).1)));
+    keys.into_iter().map(|(_, position)| position).collect()
+}
+
 impl Entry {
+    /// The slot, known from a read or else zero, as in a new account.
+    fn known_slot(&mut self, key: U256) -> &mut Slot {
+        let position = *self.slot_of.entry(key).or_insert_with(|| {
+            self.slots.push(Slot { key, before: U256::ZERO, now: U256::ZERO, history: Vec::new() });
+            self.slots.len() - 1
+        });
+        &mut self.slots[position]
+    }
+
+    /// Positions in order of the keys.
+    fn sorted(&self) -> Vec<usize> {
+        order(&self.slots, |slot| (slot.key.as_limbs()[3], &slot.key))
+    }
+
     fn set(&mut self, now: Option<AccountInfo>, index: u64, position: usize, codes: &mut Codes) {
         let (old_balance, old_nonce, old_code) =
             self.now.as_ref().map_or((U256::ZERO, 0, EMPTY_CODE_HASH), |old| (old.balance, old.nonce, old.code_hash));
@@ -245,7 +280,10 @@ impl Entry {
                 self.codes.push((index, code_hash, bytes));
             }
         }
-        self.now = now.map(|info| AccountInfo { account_id: AccountId::new(position), ..info });
+        self.now = now;
+        if let Some(now) = &mut self.now {
+            now.account_id = AccountId::new(position);
+        }
     }
 
     fn wiped(&self) -> bool {
@@ -253,16 +291,16 @@ impl Entry {
     }
 
     /// The difference from before the block, if there is one.
-    fn change(&self) -> Option<AccountChange> {
+    fn change(&self, sorted: &[usize]) -> Option<AccountChange> {
         let account = self.now.as_ref().map(|info| Account {
             nonce: info.nonce,
             balance: info.balance,
             code_hash: info.code_hash,
         });
         let wiped = self.wiped();
-        let differs = |slot: &Slot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
-        let storage: BTreeMap<_, _> =
-            self.storage.iter().filter(|(_, slot)| differs(slot)).map(|(key, slot)| (*key, slot.now)).collect();
+        let differs = |slot: &&Slot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
+        let changed = sorted.iter().map(|&position| &self.slots[position]).filter(differs);
+        let storage: BTreeMap<_, _> = changed.map(|slot| (slot.key, slot.now)).collect();
         if account == self.before && storage.is_empty() && !wiped {
             return None;
         }
@@ -277,18 +315,17 @@ impl Entry {
     }
 
     /// The account's part of the access list; it is gone from here then.
-    fn take_access(&mut self) -> AccountChanges {
+    fn take_access(&mut self, sorted: &[usize]) -> AccountChanges {
         let mut storage_changes = Vec::new();
         let mut storage_reads = Vec::new();
-        for (slot, known) in self.storage.drain() {
-            if known.history.is_empty() {
-                storage_reads.push(slot);
+        for &position in sorted {
+            let slot = &mut self.slots[position];
+            if slot.history.is_empty() {
+                storage_reads.push(slot.key);
             } else {
-                storage_changes.push(SlotChanges::new(slot, known.history));
+                storage_changes.push(SlotChanges::new(slot.key, take(&mut slot.history)));
             }
         }
-        storage_changes.sort_unstable_by_key(|change| change.slot);
-        storage_reads.sort_unstable();
         let codes = take(&mut self.codes).into_iter();
         AccountChanges {
             address: self.address,

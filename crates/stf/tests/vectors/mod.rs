@@ -15,7 +15,7 @@ use flate2::read::GzDecoder;
 use revm::{
     context::{BlockEnv, CfgEnv, TxEnv},
     context_interface::{block::BlobExcessGasAndPrice, transaction::AccessList},
-    primitives::hardfork::SpecId,
+    primitives::{StorageKeyMap, hardfork::SpecId},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use sluice_types::{Account, EMPTY_CODE_HASH, StateChanges, StateRead};
@@ -23,7 +23,7 @@ use sluice_types::{Account, EMPTY_CODE_HASH, StateChanges, StateRead};
 /// A state in maps.
 #[derive(Clone, Debug, Default)]
 pub struct MapState {
-    pub accounts: AddressMap<(Account, HashMap<U256, U256>)>,
+    pub accounts: AddressMap<(Account, StorageKeyMap<U256>)>,
     pub codes: B256Map<Bytes>,
     pub block_hashes: HashMap<u64, B256>,
 }
@@ -32,7 +32,7 @@ impl MapState {
     pub fn insert(&mut self, address: Address, nonce: u64, balance: U256, code: Bytes) {
         let code_hash = if code.is_empty() { EMPTY_CODE_HASH } else { keccak256(&code) };
         self.codes.insert(code_hash, code);
-        self.accounts.insert(address, (Account { nonce, balance, code_hash }, HashMap::default()));
+        self.accounts.insert(address, (Account { nonce, balance, code_hash }, StorageKeyMap::default()));
     }
 
     pub fn apply(&mut self, changes: &StateChanges) {
@@ -66,7 +66,6 @@ impl MapState {
                 balance: account.balance,
                 storage_root,
                 code_hash: account.code_hash,
-                ..TrieAccount::default()
             };
             (*address, account)
         }))
