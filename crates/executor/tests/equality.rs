@@ -55,7 +55,7 @@ fn outcome_equals_stf_with_cold_and_with_warm_code() {
     let state = Memory(genesis(&config));
     let parent = config.genesis_header(B256::ZERO);
     // `withdraw(address)`, so that contract code runs.
-    let input = [&alloy_primitives::keccak256("withdraw(address)")[..4], &[0x11; 32]].concat();
+    let input = [&alloy_primitives::keccak256("withdraw(address)")[..4], &[0; 12], &[0x11; 20]].concat();
     let deposit = |n: u8| DepositTransaction {
         source_hash: B256::repeat_byte(n),
         from: Address::repeat_byte(n),

@@ -175,9 +175,10 @@ impl<'a> Flat<'a> {
             let entry = &mut self.entries[position];
             entry.accessed = true;
             let destroyed = account.is_touched() && account.is_selfdestructed();
-            // What was only read was noted when it was read, but for a new account, whose slots are zero without asking.
-            let noted = account.storage.iter().filter(|(_, slot)| slot.is_changed() || account.is_created());
-            for (key, slot) in noted {
+            // What was only read was noted when it was read, but for an account that was being created, even if that failed: its
+            // slots are zero without asking.
+            let unasked = entry.now.as_ref().is_none_or(|now| now.nonce == 0 && now.is_empty_code_hash());
+            for (key, slot) in account.storage.iter().filter(|(_, slot)| unasked || slot.is_changed()) {
                 let known = entry.known_slot(*key);
                 if account.is_touched() && !destroyed && known.now != slot.present_value {
                     known.now = slot.present_value;

@@ -11,7 +11,7 @@ use sluice_stf::{
 use sluice_types::{Header, Skip};
 use world::{BREAKER, Draft, ETHER, READER, REVERTER, STORER, World, slot, user};
 
-/// Needs 60,000 gas to be there, and uses little of it: `GAS PUSH3 60000 LT ISZERO? …` reverts below.
+/// Reverts unless it has 60,000 gas, and uses little of it.
 const GREEDY: Address = Address::repeat_byte(0x6e);
 /// Returns base fee and gas price.
 const PRICES: Address = Address::repeat_byte(0x6f);

@@ -227,6 +227,18 @@ fn contract_destroyed_in_its_own_transaction_leaves_no_trace_but_in_the_list() {
 }
 
 #[test]
+fn slot_read_by_a_creation_that_fails_is_listed() {
+    let world = World::new();
+    // PUSH1 3 SLOAD PUSH1 0 DUP1 REVERT
+    let outcome = world.run(vec![Draft::new(user(0), 0, TxKind::Create).data(bytes!("600354600080fd")).type_2()]);
+    assert!(!outcome.receipts[0].success);
+    let created = user(0).create(0);
+    let listed = outcome.access_list.iter().find(|account| account.address == created).expect("it was touched");
+    assert_eq!(listed.storage_reads, [U256::from(3)]);
+    assert!(!outcome.changes.accounts.contains_key(&created));
+}
+
+#[test]
 fn type_1_runs_and_its_list_makes_slots_warm() {
     let mut world = World::new();
     world.state.accounts.get_mut(&READER).expect("it is there").1.extend(slot(7, 9));
