@@ -1,6 +1,6 @@
 //! Reads the config, opens the store, wires the rooms by role, supervises; holds the one binary sluice.
 //!
-//! Start reading at [`flow`], the transaction's journey; then [`supervise`], which ends the process when a room ends.
+//! Start reading at [`flow`], the transaction's journey; then `supervise.rs`, which ends the process when a room ends.
 //!
 //! Deliberately without protocol logic: if wiring needs to decide something about the chain, a room is missing a door.
 
