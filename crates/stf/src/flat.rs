@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
 use revm::{
     Database,
     bytecode::Bytecode,
-    primitives::{StorageKeyMap, hash_map::Entry as Slotted},
+    primitives::StorageKeyMap,
     state::{AccountId, AccountInfo, EvmState},
 };
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges};
@@ -66,9 +66,8 @@ fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, no
 }
 
 /// One storage slot that was read or written. A transaction that is skipped is so before it gets to any slot, so each one counts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Slot {
-    key: U256,
     before: U256,
     now: U256,
     history: Vec<StorageChange>,
@@ -80,8 +79,7 @@ struct Entry {
     address: Address,
     before: Option<Account>,
     now: Option<AccountInfo>,
-    slot_of: StorageKeyMap<usize>,
-    slots: Vec<Slot>,
+    storage: StorageKeyMap<Slot>,
     /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
     storage_gone: bool,
     /// Touched by a transaction that counts; a skipped one leaves no trace.
@@ -90,9 +88,6 @@ struct Entry {
     nonces: Vec<NonceChange>,
     codes: Vec<(u64, B256, Bytes)>,
 }
-
-/// Accounts that a block is made room for at once; more are no trouble.
-const ACCOUNTS_EXPECTED: usize = 256;
 
 /// The state of the parent, and over it what the block has read and written.
 pub(crate) struct Flat<'a> {
@@ -106,13 +101,7 @@ pub(crate) struct Flat<'a> {
 
 impl<'a> Flat<'a> {
     pub(crate) fn new(state: &'a dyn Source, codes: &'a mut Codes) -> Self {
-        Self {
-            state,
-            codes,
-            index_of: AddressMap::with_capacity_and_hasher(ACCOUNTS_EXPECTED, Default::default()),
-            entries: Vec::with_capacity(ACCOUNTS_EXPECTED),
-            access_index: 0,
-        }
+        Self { state, codes, index_of: AddressMap::default(), entries: Vec::new(), access_index: 0 }
     }
 
     /// Sets the EIP-7928 index of what is committed next.
@@ -138,8 +127,7 @@ impl<'a> Flat<'a> {
             address,
             before,
             now,
-            slot_of: StorageKeyMap::default(),
-            slots: Vec::new(),
+            storage: StorageKeyMap::default(),
             storage_gone: false,
             accessed: false,
             balances: Vec::new(),
@@ -152,18 +140,16 @@ impl<'a> Flat<'a> {
 
     fn slot(&mut self, position: usize, slot: U256) -> Result<U256, Failed> {
         let entry = &mut self.entries[position];
-        let known = match entry.slot_of.entry(slot) {
-            Slotted::Occupied(known) => return Ok(entry.slots[*known.get()].now),
-            Slotted::Vacant(place) => place,
-        };
+        if let Some(known) = entry.storage.get(&slot) {
+            return Ok(known.now);
+        }
         // An account that was not there has no storage; asking would only cost.
         let value = if entry.storage_gone || entry.before.is_none() {
             U256::ZERO
         } else {
             self.state.storage(entry.address, slot)?
         };
-        known.insert(entry.slots.len());
-        entry.slots.push(Slot { key: slot, before: value, now: value, history: Vec::new() });
+        entry.storage.insert(slot, Slot { before: value, now: value, history: Vec::new() });
         Ok(value)
     }
 
@@ -179,7 +165,7 @@ impl<'a> Flat<'a> {
             // slots are zero without asking.
             let unasked = entry.now.as_ref().is_none_or(|now| now.nonce == 0 && now.is_empty_code_hash());
             for (key, slot) in account.storage.iter().filter(|(_, slot)| unasked || slot.is_changed()) {
-                let known = entry.known_slot(*key);
+                let known = entry.storage.entry(*key).or_default();
                 if account.is_touched() && !destroyed && known.now != slot.present_value {
                     known.now = slot.present_value;
                     note(&mut known.history, index, &known.before, known.now);
@@ -187,7 +173,7 @@ impl<'a> Flat<'a> {
             }
             if destroyed {
                 entry.storage_gone = true;
-                for slot in entry.slots.iter_mut().filter(|slot| !slot.now.is_zero()) {
+                for slot in entry.storage.values_mut().filter(|slot| !slot.now.is_zero()) {
                     slot.now = U256::ZERO;
                     note(&mut slot.history, index, &slot.before, U256::ZERO);
                 }
@@ -208,53 +194,36 @@ impl<'a> Flat<'a> {
     /// What the block changed, and its access list.
     pub(crate) fn finish(mut self) -> (StateChanges, BlockAccessList) {
         let mut changes = StateChanges::default();
-        let mut accounts = Vec::with_capacity(self.entries.len());
         let mut access_list = BlockAccessList::with_capacity(self.entries.len());
+        let mut accounts = Vec::with_capacity(self.entries.len());
         for position in self.sorted() {
             let entry = &mut self.entries[position];
-            let slots = entry.sorted();
-            if let Some(change) = entry.change(&slots) {
+            if let Some(change) = entry.change() {
                 changes.codes.extend(entry.new_code());
                 accounts.push((entry.address, change));
             }
             if entry.accessed {
-                access_list.push(entry.take_access(&slots));
+                access_list.push(entry.take_access());
             }
         }
-        // A sorted run goes into the map in one pass.
+        // From a sorted run, so built in one pass.
         changes.accounts = accounts.into_iter().collect();
         (changes, access_list)
     }
 
-    /// Positions in order of the addresses.
-    fn sorted(&self) -> Vec<usize> {
+    /// Positions in order of the addresses. Entries are large and far apart, so a short key is sorted in their place.
+    fn sorted(&self) -> impl Iterator<Item = usize> + use<> {
         let start = |address: &Address| u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"));
-        order(&self.entries, |entry| (start(&entry.address), &entry.address))
+        let entries = self.entries.iter().enumerate();
+        let mut keys: Vec<_> = entries.map(|(position, entry)| (start(&entry.address), position)).collect();
+        keys.sort_unstable_by(|(a, i), (b, j)| {
+            a.cmp(b).then_with(|| self.entries[*i].address.cmp(&self.entries[*j].address))
+        });
+        keys.into_iter().map(|(_, position)| position)
     }
-}
-
-/// Positions in order of the keys. What is sorted is large and lies apart, so the first word of each key is sorted in its place.
-fn order<T, K: Ord>(items: &[T], key: impl Fn(&T) -> (u64, &K)) -> Vec<usize> {
-    let mut keys: Vec<_> = items.iter().enumerate().map(|(position, item)| (key(item).0, position)).collect();
-    keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| key(&items[*i]).1.cmp(key(&items[*j]).1)));
-    keys.into_iter().map(|(_, position)| position).collect()
 }
 
 impl Entry {
-    /// The slot, known from a read or else zero, as in a new account.
-    fn known_slot(&mut self, key: U256) -> &mut Slot {
-        let position = *self.slot_of.entry(key).or_insert_with(|| {
-            self.slots.push(Slot { key, before: U256::ZERO, now: U256::ZERO, history: Vec::new() });
-            self.slots.len() - 1
-        });
-        &mut self.slots[position]
-    }
-
-    /// Positions in order of the keys.
-    fn sorted(&self) -> Vec<usize> {
-        order(&self.slots, |slot| (slot.key.as_limbs()[3], &slot.key))
-    }
-
     fn set(&mut self, now: Option<AccountInfo>, index: u64, position: usize, codes: &mut Codes) {
         let (old_balance, old_nonce, old_code) =
             self.now.as_ref().map_or((U256::ZERO, 0, EMPTY_CODE_HASH), |old| (old.balance, old.nonce, old.code_hash));
@@ -292,16 +261,16 @@ impl Entry {
     }
 
     /// The difference from before the block, if there is one.
-    fn change(&self, sorted: &[usize]) -> Option<AccountChange> {
+    fn change(&self) -> Option<AccountChange> {
         let account = self.now.as_ref().map(|info| Account {
             nonce: info.nonce,
             balance: info.balance,
             code_hash: info.code_hash,
         });
         let wiped = self.wiped();
-        let differs = |slot: &&Slot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
-        let changed = sorted.iter().map(|&position| &self.slots[position]).filter(differs);
-        let storage: BTreeMap<_, _> = changed.map(|slot| (slot.key, slot.now)).collect();
+        let differs = |slot: &Slot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
+        let storage: BTreeMap<_, _> =
+            self.storage.iter().filter(|(_, slot)| differs(slot)).map(|(key, slot)| (*key, slot.now)).collect();
         if account == self.before && storage.is_empty() && !wiped {
             return None;
         }
@@ -316,17 +285,18 @@ impl Entry {
     }
 
     /// The account's part of the access list; it is gone from here then.
-    fn take_access(&mut self, sorted: &[usize]) -> AccountChanges {
+    fn take_access(&mut self) -> AccountChanges {
         let mut storage_changes = Vec::new();
         let mut storage_reads = Vec::new();
-        for &position in sorted {
-            let slot = &mut self.slots[position];
-            if slot.history.is_empty() {
-                storage_reads.push(slot.key);
+        for (slot, known) in self.storage.drain() {
+            if known.history.is_empty() {
+                storage_reads.push(slot);
             } else {
-                storage_changes.push(SlotChanges::new(slot.key, take(&mut slot.history)));
+                storage_changes.push(SlotChanges::new(slot, known.history));
             }
         }
+        storage_changes.sort_unstable_by_key(|change| change.slot);
+        storage_reads.sort_unstable();
         let codes = take(&mut self.codes).into_iter();
         AccountChanges {
             address: self.address,
