@@ -30,7 +30,7 @@ test(`${KILLS} kills under load, SLUICE_SEED=${seed}`, { timeout: 900_000 }, asy
         assert.equal(block?.hash, hash, `block ${number} after kill ${kill}`);
       }
       const load = command(SLUICE, ["load", "--rpc", url, "--key", node.table.accounts[0].key, "--count", "4000", "--senders", "20", "--rate", "400", "--json"]);
-      const stopAt = Date.now() + 800 + random() * 3_500;
+      const stopAt = Date.now() + 1_500 + random() * 5_000;
       while (Date.now() < stopAt) {
         const block = await rpc(url, "eth_getBlockByNumber", ["latest", false]);
         acknowledged.set(Number(block.number), block.hash);

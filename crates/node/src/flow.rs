@@ -122,15 +122,18 @@ fn start_sequencer(config: &Config, key: &B256, store: &Store, rooms: &mut Super
     let start = sluice_sequencer::start(store);
     let (stop_ordering, stop_sequencer) = (rooms.shutdown().requested(), rooms.shutdown().requested());
     rooms.spawn("ordering", async move {
+        // A stop goes first: these two rooms see each other's end, and that is no failure then.
         tokio::select! {
-            ended = solo::run(solo, start, events, wake) => ended,
+            biased;
             () = stop_ordering => Ok(()),
+            ended = solo::run(solo, start, events, wake) => ended,
         }
     });
     rooms.spawn("sequencer", async move {
         tokio::select! {
-            error = sequencer.run(inbox) => Err(error),
+            biased;
             () = stop_sequencer => Ok(()),
+            error = sequencer.run(inbox) => Err(error),
         }
     });
     Ok(pool)
