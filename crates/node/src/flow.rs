@@ -120,20 +120,19 @@ fn start_sequencer(config: &Config, key: &B256, store: &Store, rooms: &mut Super
         key,
     };
     let start = sluice_sequencer::start(store);
-    let (stop_ordering, stop_sequencer) = (rooms.shutdown().requested(), rooms.shutdown().requested());
+    let stop = rooms.shutdown();
+    let ordered = stop.clone();
     rooms.spawn("ordering", async move {
-        // A stop goes first: these two rooms see each other's end, and that is no failure then.
         tokio::select! {
-            biased;
-            () = stop_ordering => Ok(()),
+            () = ordered.requested() => Ok(()),
             ended = solo::run(solo, start, events, wake) => ended,
         }
     });
+    // The sequencer waits for no stop of its own: it outlives the engine, so neither ever sees the other go too early.
     rooms.spawn("sequencer", async move {
-        tokio::select! {
-            biased;
-            () = stop_sequencer => Ok(()),
-            error = sequencer.run(inbox) => Err(error),
+        match sequencer.run(inbox).await {
+            sluice_sequencer::Error::EngineGone if stop.is_requested() => Ok(()),
+            error => Err(error),
         }
     });
     Ok(pool)

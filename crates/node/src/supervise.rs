@@ -23,6 +23,11 @@ impl Shutdown {
         // An error means that the sender is gone, which is a request too.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
+
+    /// Whether the process is to stop, also when the supervisor is gone.
+    pub fn is_requested(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
 }
 
 /// The running rooms.
