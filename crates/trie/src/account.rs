@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use alloy_primitives::{B256, U256};
-use alloy_rlp::{Decodable, Encodable, Header, RlpDecodable, RlpEncodable};
+use alloy_rlp::{Decodable, Header, RlpDecodable, RlpEncodable};
 use alloy_trie::EMPTY_ROOT_HASH;
 use sluice_types::Account;
 
@@ -48,7 +48,7 @@ impl AccountLeaf {
 
     /// The value of a leaf.
     pub(crate) fn to_value(self) -> Vec<u8> {
-        exact(&self)
+        alloy_rlp::encode(self)
     }
 }
 
@@ -62,14 +62,7 @@ pub(crate) fn slot_from_value(mut value: &[u8]) -> Result<U256, &'static str> {
 
 /// The value of a storage leaf.
 pub(crate) fn slot_to_value(value: &U256) -> Vec<u8> {
-    exact(value)
-}
-
-/// Encodes into a vector without spare room, so that it becomes shared bytes without a copy.
-fn exact(value: &impl Encodable) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.length());
-    value.encode(&mut out);
-    out
+    alloy_rlp::encode(value)
 }
 
 /// Reads one RLP string that fills `bytes`.

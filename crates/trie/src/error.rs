@@ -31,6 +31,9 @@ pub enum Error<E = Infallible> {
         /// What is wrong.
         reason: &'static str,
     },
+    /// Changes by hashed key must come in ascending order, each key once; this one does not.
+    #[error("hashed key {0} is not above the one before it: sort the changes")]
+    NotSorted(B256),
     /// The witness lacks the code with this hash.
     #[error("code {0} is not in the witness")]
     MissingCode(B256),

@@ -26,27 +26,37 @@
 extern crate alloc;
 
 mod account;
+mod arena;
+mod change;
 mod changes;
 mod error;
+mod hashed;
+mod keccak;
 mod naive;
 mod node;
+mod output;
 mod partial;
 mod proof;
 mod read;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod update;
+mod walk;
 mod witness;
 
 pub use account::AccountLeaf;
 pub use changes::TrieChanges;
 pub use error::Error;
+pub use hashed::{HashedAccount, HashedChanges};
 pub use naive::naive_state_root;
 pub use partial::PartialTrie;
 pub use proof::{AccountProof, StorageProof, prove};
-pub use update::update;
 #[cfg(feature = "std")]
-pub use update::{PARALLEL_ACCOUNTS_MIN, update_parallel};
+pub use spread::PARALLEL_KEYS_MIN;
+pub use update::{update, update_hashed};
+#[cfg(feature = "std")]
+pub use update::{update_hashed_parallel, update_parallel};
 pub use witness::{
     NODE_SIZE_BYTES_MAX, Recorder, WITNESS_HEADERS_MAX, WITNESS_ITEMS_MAX, WITNESS_SIZE_BYTES_MAX, Witness,
     witness_nodes,

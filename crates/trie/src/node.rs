@@ -1,13 +1,8 @@
 //! Nodes: RLP to what the engine walks over, and back.
 
-use alloc::vec::Vec;
-
 use alloy_primitives::Bytes;
-use alloy_rlp::{Encodable, Header};
-use alloy_trie::{
-    Nibbles,
-    nodes::{ExtensionNodeRef, LeafNodeRef, RlpNode},
-};
+use alloy_rlp::Header;
+use alloy_trie::{Nibbles, nodes::RlpNode};
 
 use crate::account::string;
 
@@ -33,9 +28,16 @@ pub(crate) struct Branch {
     rlp: Bytes,
     /// Child `i` is `rlp[bounds[i]..bounds[i + 1]]`.
     bounds: [u16; 17],
+    /// Bit `i` is set when there is a child `i`.
+    mask: u16,
 }
 
 impl Branch {
+    /// Which children there are, by bit.
+    pub(crate) fn mask(&self) -> u16 {
+        self.mask
+    }
+
     /// RLP of a child: a hash with its header, an inlined node, or [`EMPTY_CHILD`].
     pub(crate) fn child(&self, nibble: u8) -> &[u8] {
         let index = usize::from(nibble);
@@ -53,7 +55,8 @@ pub(crate) fn decode(path: &Nibbles, rlp: Bytes) -> Result<Node, &'static str> {
     let mut rest = payload;
     let (first, second) = (item(&mut rest)?, item(&mut rest)?);
     if !rest.is_empty() {
-        return Ok(Node::Branch(branch(path, payload, &rlp)?));
+        let start = rlp.len() - payload.len();
+        return Ok(Node::Branch(branch(path, start, rlp)?));
     }
     let (is_leaf, part) = decode_path(string(first)?)?;
     let length = path.len() + part.len();
@@ -94,28 +97,28 @@ fn reference_length(bytes: &[u8]) -> Result<usize, &'static str> {
     if length > bytes.len() { Err("a child is cut short") } else { Ok(length) }
 }
 
-/// Finds the children in the payload of a branch.
-fn branch(path: &Nibbles, payload: &[u8], rlp: &Bytes) -> Result<Branch, &'static str> {
+/// Finds the children of a branch, of which the first is at `start`.
+fn branch(path: &Nibbles, start: usize, rlp: Bytes) -> Result<Branch, &'static str> {
     if path.len() >= KEY_NIBBLES {
         return Err("a branch is deeper than a key");
     }
     let mut bounds = [0; 17];
-    let mut at = rlp.len() - payload.len();
-    let mut count = 0;
-    for bound in &mut bounds[..16] {
+    let mut at = start;
+    let mut mask = 0;
+    for (nibble, bound) in bounds[..16].iter_mut().enumerate() {
         *bound = u16::try_from(at).map_err(|_| "a branch is too long")?;
         let length = reference_length(rlp.get(at..).ok_or("a branch is cut short")?)?;
-        count += usize::from(length > 1);
+        mask |= u16::from(length > 1) << nibble;
         at += length;
     }
     bounds[16] = u16::try_from(at).map_err(|_| "a branch is too long")?;
     if rlp.get(at..) != Some(EMPTY_CHILD) {
         return Err("a branch holds a value or too many children");
     }
-    if count < 2 {
+    if mask.count_ones() < 2 {
         return Err("a branch has fewer than two children");
     }
-    Ok(Branch { rlp: rlp.clone(), bounds })
+    Ok(Branch { rlp, bounds, mask })
 }
 
 /// Reads the hex-prefix encoding: whether it is a leaf's, and the nibbles.
@@ -131,33 +134,4 @@ fn decode_path(bytes: &[u8]) -> Result<(bool, Nibbles), &'static str> {
         _ => return Err("a node's path has an unknown flag"),
     };
     Ok((flag & 0x20 != 0, part))
-}
-
-/// RLP of a leaf with these remaining nibbles.
-pub(crate) fn encode_leaf(part: &Nibbles, value: &[u8]) -> Vec<u8> {
-    let node = LeafNodeRef::new(part, value);
-    let mut out = Vec::with_capacity(node.length());
-    node.encode(&mut out);
-    out
-}
-
-/// RLP of an extension over these nibbles.
-pub(crate) fn encode_extension(part: &Nibbles, child: &RlpNode) -> Vec<u8> {
-    let node = ExtensionNodeRef::new(part, child);
-    let mut out = Vec::with_capacity(node.length());
-    node.encode(&mut out);
-    out
-}
-
-/// RLP of a branch with these child references.
-pub(crate) fn encode_branch(children: &[&[u8]; 16]) -> Vec<u8> {
-    let payload_length = children.iter().map(|child| child.len()).sum::<usize>() + EMPTY_CHILD.len();
-    let header = Header { list: true, payload_length };
-    let mut out = Vec::with_capacity(header.length() + payload_length);
-    header.encode(&mut out);
-    for child in children {
-        out.extend_from_slice(child);
-    }
-    out.extend_from_slice(EMPTY_CHILD);
-    out
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod hostile;
+mod keccak;
 mod proof;
 mod vectors;
 mod witness;

@@ -1,0 +1,96 @@
+//! Who visits the children of a branch: this thread, or several.
+
+use alloy_trie::Nibbles;
+
+use crate::{
+    NodeRead,
+    change::{Change, Groups},
+    output::Output,
+    read::Read,
+    walk::{Siblings, Walk},
+};
+
+/// How the work below a branch is shared out. The result is the same whatever does it.
+pub(crate) trait Spread<R: NodeRead>: Copy {
+    /// Applies the changes to the children of the branch at `path`, and adds those that are new to the output's children.
+    fn visit_children<C: Change>(
+        walk: &Walk<'_, R, Self>,
+        path: &Nibbles,
+        siblings: &Siblings,
+        changes: &[C],
+        out: &mut Output,
+    ) -> Read<(), R>;
+}
+
+/// One child after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alone;
+
+impl<R: NodeRead> Spread<R> for Alone {
+    fn visit_children<C: Change>(
+        walk: &Walk<'_, R, Self>,
+        path: &Nibbles,
+        siblings: &Siblings,
+        changes: &[C],
+        out: &mut Output,
+    ) -> Read<(), R> {
+        one_by_one(walk, path, siblings, changes, out)
+    }
+}
+
+fn one_by_one<R: NodeRead, S: Spread<R>, C: Change>(
+    walk: &Walk<'_, R, S>,
+    path: &Nibbles,
+    siblings: &Siblings,
+    changes: &[C],
+    out: &mut Output,
+) -> Read<(), R> {
+    for group in Groups::new(changes, path.len(), siblings.moving()) {
+        walk.visit_child(path, group, siblings, out)?;
+    }
+    Ok(())
+}
+
+/// Fewest changed accounts and slots below a branch whose children [`crate::update_parallel`] shares out: with fewer, threads
+/// cost more than they save, and too few nodes are hashed at once.
+#[cfg(feature = "std")]
+pub const PARALLEL_KEYS_MIN: usize = 256;
+
+/// Many children at once, on the threads of rayon's pool, at every branch with enough work below: an account trie's, or those
+/// of a large storage trie.
+#[cfg(feature = "std")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads;
+
+#[cfg(feature = "std")]
+impl<R: NodeRead + Sync> Spread<R> for Threads {
+    fn visit_children<C: Change>(
+        walk: &Walk<'_, R, Self>,
+        path: &Nibbles,
+        siblings: &Siblings,
+        changes: &[C],
+        out: &mut Output,
+    ) -> Read<(), R> {
+        use alloc::vec::Vec;
+
+        use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+        if C::weight(changes) < PARALLEL_KEYS_MIN {
+            return one_by_one(walk, path, siblings, changes, out);
+        }
+        let groups: Vec<_> = Groups::new(changes, path.len(), siblings.moving()).collect();
+        if groups.len() < 2 {
+            return one_by_one(walk, path, siblings, changes, out);
+        }
+        let visit = |group| {
+            let mut part = Output::new(walk.keccak);
+            walk.visit_child(path, group, siblings, &mut part)?;
+            Ok(part.into_part())
+        };
+        let parts: Vec<_> = groups.into_par_iter().map(visit).collect::<Read<_, R>>()?;
+        for part in parts {
+            out.append(walk.trie.owner, part);
+        }
+        Ok(())
+    }
+}
