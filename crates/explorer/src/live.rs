@@ -1,9 +1,9 @@
-//! News for browsers that watch the front page, as fragments of HTML over server-sent events.
+//! News for browsers that watch the front page or a block's finality, as fragments of HTML over server-sent events.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    extract::State,
+    extract::{Query, State},
     http::StatusCode,
     response::{
         IntoResponse, Response,
@@ -12,12 +12,13 @@ use axum::{
 };
 use futures::stream::{self, Stream, StreamExt};
 use maud::Markup;
-use sluice_types::Heads;
+use serde::Deserialize;
+use sluice_types::{Heads, L2Number};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::{
     app::App,
-    pages::{batch_rows, block_rows, ladder},
+    pages::{batch_of, batch_rows, block_rows, climb, ladder, transaction_rows},
 };
 
 /// The page changes no faster than this, however fast the chain is.
@@ -27,16 +28,25 @@ const QUIET_INTERVAL: Duration = Duration::from_secs(5);
 /// Rows of batches, as on the front page.
 const BATCH_ROWS: u64 = 12;
 
-pub(crate) async fn live(State(app): State<Arc<App>>) -> Response {
+/// What is watched: the rungs of one block, or the front page.
+#[derive(Deserialize)]
+pub(crate) struct Watched {
+    block: Option<u64>,
+}
+
+pub(crate) async fn live(State(app): State<Arc<App>>, Query(watched): Query<Watched>) -> Response {
     let Ok(permit) = Arc::clone(&app.watchers).try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "Too many are watching; reload the page instead.").into_response();
     };
     let heads = app.store.watch_heads();
-    Sse::new(news(Watcher { app, heads, _permit: permit })).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(news(Watcher { app, block: watched.block.map(L2Number), heads, _permit: permit }))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 struct Watcher {
     app: Arc<App>,
+    block: Option<L2Number>,
     heads: watch::Receiver<Heads>,
     _permit: OwnedSemaphorePermit,
 }
@@ -51,7 +61,8 @@ fn news(watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
         }
         watcher.heads.borrow_and_update();
         let app = Arc::clone(&watcher.app);
-        let rendered = tokio::task::spawn_blocking(move || fragments(&app)).await.ok()?;
+        let block = watcher.block;
+        let rendered = tokio::task::spawn_blocking(move || fragments(&app, block)).await.ok()?;
         match rendered {
             Ok(fragments) => Some((fragments, watcher)),
             Err(error) => {
@@ -61,15 +72,22 @@ fn news(watcher: Watcher) -> impl Stream<Item = Result<Event, Infallible>> {
         }
     });
     updates.flat_map(|fragments| {
-        stream::iter(fragments.map(|(name, markup)| Ok(Event::default().event(name).data(markup.into_string()))))
+        stream::iter(
+            fragments.into_iter().map(|(name, markup)| Ok(Event::default().event(name).data(markup.into_string()))),
+        )
     })
 }
 
-fn fragments(app: &App) -> Result<[(&'static str, Markup); 4], sluice_store::Error> {
-    Ok([
-        ("health", app.health()),
-        ("ladder", ladder(app)?),
-        ("blocks", block_rows(app)?),
-        ("batches", batch_rows(app, None, BATCH_ROWS)?),
-    ])
+fn fragments(app: &App, block: Option<L2Number>) -> Result<Vec<(&'static str, Markup)>, sluice_store::Error> {
+    let mut fragments = vec![("health", app.health())];
+    match block {
+        Some(number) => fragments.extend([("climb", climb(app, number)), ("batch", batch_of(app, number)?)]),
+        None => fragments.extend([
+            ("ladder", ladder(app)?),
+            ("blocks", block_rows(app)?),
+            ("batches", batch_rows(app, None, BATCH_ROWS)?),
+            ("transactions", transaction_rows(app)?),
+        ]),
+    }
+    Ok(fragments)
 }

@@ -87,6 +87,9 @@ async fn every_page_shows_its_facts() {
             "href=\"/block/3\"",
             "href=\"/batch/1\"",
             "1 block behind",
+            "Latest transactions",
+            &rig.tx(1, 1).to_string(),
+            "1.5 ETH",
         ],
     )
     .await;
@@ -218,6 +221,50 @@ async fn watchers_hear_of_new_blocks() {
     for event in ["event: health", "event: ladder", "event: blocks"] {
         assert!(heard.contains(event), "{heard}");
     }
+}
+
+/// The rungs that a page says are reached, and those that it says are to come.
+fn climb(body: &str) -> (usize, usize) {
+    let list = body.split("<ol class=\"climb\">").nth(1).unwrap().split("</ol>").next().unwrap();
+    (list.matches('✓').count(), list.matches("class=\"waiting\"").count())
+}
+
+#[tokio::test]
+async fn pages_say_which_rungs_are_reached_and_which_are_to_come() {
+    let rig = rig(now()).await;
+    for (path, reached) in [
+        ("/block/1".to_owned(), 5),
+        ("/block/3".into(), 1),
+        (format!("/tx/{}", rig.tx(1, 0)), 5),
+        (format!("/tx/{}", rig.tx(2, 0)), 2),
+        ("/batch/0".into(), 5),
+        ("/batch/1".into(), 2),
+    ] {
+        assert_eq!(climb(&rig.ask(&path).await.1), (reached, 5 - reached), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn watchers_of_a_block_hear_of_its_batch() {
+    let mut rig = rig(now()).await;
+    let mut response = reqwest::get(format!("http://{}/live?block=3", rig.server.addr())).await.unwrap();
+    rig.chain.batch(1, 1, 1, now());
+    let mut heard = String::new();
+    let listen = async {
+        while !(heard.contains("✓ posted") && heard.contains("href=\"/batch/2\"")) {
+            heard.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), listen).await.unwrap();
+    assert!(!heard.contains("event: blocks"), "only what the page shows: {heard}");
+}
+
+#[tokio::test]
+async fn a_range_of_one_block_is_one_number() {
+    let rig = rig(now()).await;
+    rig.shows("/batch/0", &["<a href=\"/block/1\">1</a> (1 block)"]).await;
+    let (_, body) = rig.ask("/batches").await;
+    assert!(body.contains("<td><a href=\"/block/2\">2</a></td>"), "{body}");
 }
 
 #[tokio::test]

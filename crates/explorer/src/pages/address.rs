@@ -6,7 +6,7 @@ use alloy_primitives::{Address, B256, U256};
 use maud::{Markup, html};
 use sluice_types::{EMPTY_CODE_HASH, L2Number, StateRead};
 
-use super::{Answer, address_link, block_link, fact, tx_link};
+use super::{Answer, address_link, block_link, fact, recipient_link, tx_link};
 use crate::{
     app::{App, Page, now},
     format,
@@ -98,20 +98,19 @@ fn rows(found: &Found, address: Address) -> Markup {
     html! {
         @if found.rows.is_empty() { p { "None." } } @else {
             div.scroll {
-                table {
-                    thead { tr { th { "Hash" } th { "Block" } th { "Age" } th { "" } th { "Other side" } th.num { "Value" } } }
+                table.stack {
+                    thead { tr { th { "Hash" } th { "Block" } th { "Age" } th { "From" } th { "To" } th.num { "Value" } } }
                     tbody {
                         @for row in &found.rows {
                             tr {
                                 td { (tx_link(row.hash)) }
-                                td { (block_link(row.number.0)) }
+                                td data-name="block" { (block_link(row.number.0)) }
                                 td { (format::age(row.timestamp, now)) }
-                                @if row.from == address {
-                                    td { "out" }
-                                    td { @match row.to { Some(to) => (address_link(to)), None => "new contract" } }
-                                } @else {
-                                    td { "in" }
-                                    td { (address_link(row.from)) }
+                                td data-name="from" {
+                                    @if row.from == address { "this address" } @else { (address_link(row.from)) }
+                                }
+                                td data-name="to" {
+                                    @if row.to == Some(address) { "this address" } @else { (recipient_link(row.to.as_ref())) }
                                 }
                                 td.num { (format::eth(row.value)) }
                             }

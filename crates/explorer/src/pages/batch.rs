@@ -3,7 +3,7 @@
 use maud::html;
 use sluice_types::BatchIndex;
 
-use super::{Answer, address_full, batch_rows, block::range, fact};
+use super::{Answer, address_full, batch_rows, climb_section, fact, range};
 use crate::{
     app::{App, Page, now},
     format,
@@ -21,7 +21,7 @@ pub(crate) fn batches(app: &App, from: Option<u64>) -> Answer<Page> {
         p { "Each is a run of blocks that one L1 transaction carries in its blobs." }
         div.scroll {
             table {
-                thead { tr { th { "Batch" } th { "Blocks" } th { "Age" } th { "L1 block" } th { "Rung" } th { "Poster" } } }
+                thead { tr { th { "Batch" } th { "Blocks" } th { "Age" } th.wide { "L1 block" } th { "Rung" } th.wide { "Poster" } } }
                 tbody { (batch_rows(app, Some(from), ROWS)?) }
             }
         }
@@ -43,17 +43,24 @@ pub(crate) fn batch(app: &App, index: &str) -> Answer<Page> {
     };
     let header = &batch.header;
     let body = html! {
-        h1 { "Batch " (format::number(header.index.0)) " " (app.rung(header.last_block)) }
+        h1 { "Batch " (format::number(header.index.0)) }
+        (climb_section(app, header.last_block))
         p.pager {
-            @if let Some(before) = header.index.0.checked_sub(1) { a href=(format!("/batch/{before}")) { "← " (before) } }
+            @if let Some(before) = header.index.0.checked_sub(1) { a href=(format!("/batch/{before}")) { "← " (format::number(before)) } }
             @if header.index.next() < app.store.batch_count() {
-                a href=(format!("/batch/{}", header.index.next())) { (header.index.next()) " →" }
+                a href=(format!("/batch/{}", header.index.next())) { (format::number(header.index.next().0)) " →" }
             }
         }
         dl {
             (fact("Hash", html! { span.hash { (batch.hash()) } }))
             (fact("Parent", html! { span.hash { (header.parent_hash) } }))
-            (fact("Blocks", range(header.first_block, header.last_block)))
+            (fact("Blocks", html! {
+                (range(header.first_block, header.last_block))
+                @match header.last_block.0 - header.first_block.0 + 1 {
+                    1 => " (1 block)",
+                    count => { " (" (format::number(count)) " blocks)" },
+                }
+            }))
             (fact("L1 transaction", app.l1_tx(&batch.l1_tx_hash.to_string())))
             (fact("L1 block", html! { (format::number(batch.l1_number.0)) " " span.hash { (batch.l1_hash) } }))
             (fact("Posted", html! { (format::date(batch.l1_timestamp)) " (" (format::age(batch.l1_timestamp, now())) ")" }))

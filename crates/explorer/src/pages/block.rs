@@ -4,7 +4,7 @@ use alloy_primitives::{B256, U256};
 use maud::{Markup, html};
 use sluice_types::{L2Number, Receipt, SealedBlock};
 
-use super::{Answer, address_full, address_link, block_link, fact, tx_link};
+use super::{Answer, address_full, address_link, batch_fact, climb_section, fact, recipient_link, status, tx_link};
 use crate::{
     app::{App, Page, now},
     format,
@@ -27,18 +27,21 @@ pub(crate) fn block(app: &App, id: &str, from: usize) -> Answer<Page> {
         return Ok(Page::missing(format!("There is no such block; the newest is block {head}.")));
     };
     let receipts = app.store.receipts(sealed.number())?.unwrap_or_default();
-    let batch = app.store.batch_of(sealed.number())?;
     let (number, header) = (sealed.number().0, &sealed.block.header);
     let head = app.store.heads().executed.0;
     let body = html! {
-        h1 { "Block " (format::number(number)) " " (app.rung(sealed.number())) }
+        h1 { "Block " (format::number(number)) }
+        (climb_section(app, sealed.number()))
         p.pager {
             @if let Some(before) = number.checked_sub(1) { a href=(format!("/block/{before}")) { "← " (format::number(before)) } }
             @if number < head { a href=(format!("/block/{}", number + 1)) { (format::number(number + 1)) " →" } }
         }
         dl {
             (fact("Hash", html! { span.hash { (sealed.hash) } }))
-            (fact("Parent", html! { span.hash { (header.parent_hash) } }))
+            (fact("Parent", html! {
+                @if number > 0 { a.hash href=(format!("/block/{}", header.parent_hash)) { (header.parent_hash) } }
+                @else { span.hash { (header.parent_hash) } }
+            }))
             (fact("Time", html! { (format::date(header.timestamp)) " (" (format::age(header.timestamp, now())) ")" }))
             (fact("Transactions", html! {
                 (format::number(sealed.block.transactions.len() as u64)) ", of which "
@@ -52,16 +55,7 @@ pub(crate) fn block(app: &App, id: &str, from: usize) -> Answer<Page> {
                 span.hash { (sealed.block.l1_origin.hash) }
             }))
             (fact("L1 messages so far", html! { (format::number(sealed.block.inbox_count.0)) }))
-            (fact("Batch", html! {
-                @match &batch {
-                    Some(batch) => {
-                        a href=(format!("/batch/{}", batch.header.index)) { "batch " (format::number(batch.header.index.0)) }
-                        " in L1 transaction " (app.l1_tx(&batch.l1_tx_hash.to_string()))
-                    },
-                    None if number == 0 => "genesis is in none",
-                    None => "not posted to L1 yet",
-                }
-            }))
+            (fact("Batch", batch_fact(app, sealed.number())?))
             (fact("State root", html! { span.hash { (header.state_root) } }))
         }
         h2 { "Transactions" }
@@ -77,20 +71,15 @@ fn transactions(sealed: &SealedBlock, receipts: &[Receipt], from: usize) -> Mark
     html! {
         @if all.is_empty() { p { "None." } } @else {
             div.scroll {
-                table {
+                table.stack {
                     thead { tr { th.num { "#" } th { "Hash" } th { "From" } th { "To" } th.num { "Value" } th { "Status" } } }
                     tbody {
                         @for index in from..until {
                             tr {
-                                td.num { (index) }
+                                td.num data-name="#" { (index) }
                                 td { (tx_link(all[index].hash())) }
-                                td { (address_link(sealed.block.senders[index])) }
-                                td {
-                                    @match all[index].kind().to() {
-                                        Some(to) => (address_link(*to)),
-                                        None => "new contract",
-                                    }
-                                }
+                                td data-name="from" { (address_link(sealed.block.senders[index])) }
+                                td data-name="to" { (recipient_link(all[index].kind().to())) }
                                 td.num { (format::eth(all[index].value())) }
                                 td { (status(receipts.get(index))) }
                             }
@@ -104,17 +93,4 @@ fn transactions(sealed: &SealedBlock, receipts: &[Receipt], from: usize) -> Mark
             }
         }
     }
-}
-
-pub(super) fn status(receipt: Option<&Receipt>) -> Markup {
-    match receipt {
-        Some(receipt) if receipt.success => html! { span.ok { "success" } },
-        Some(_) => html! { span.failed { "reverted" } },
-        None => html! {},
-    }
-}
-
-/// Blocks of a range as links, for other pages.
-pub(super) fn range(first: L2Number, last: L2Number) -> Markup {
-    html! { (block_link(first.0)) " to " (block_link(last.0)) " (" (format::number(last.0 - first.0 + 1)) " blocks)" }
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use sluice_types::{BatchIndex, FinalityRung, L2Number};
 
-use super::{Answer, address_link, block_link};
+use super::{Answer, address_link, block_link, range, recipient_link, status, tx_link};
 use crate::{
     app::{App, Page, now},
     format,
@@ -11,6 +11,10 @@ use crate::{
 
 /// Rows of each list.
 const ROWS: u64 = 12;
+/// Rows of the latest transactions.
+const TRANSACTIONS: usize = 12;
+/// Blocks that are searched for the latest transactions, so that a quiet chain costs a watcher little.
+const SEARCH_BLOCKS: u64 = 64;
 
 pub(crate) fn home(app: &App) -> Answer<Page> {
     let body = html! {
@@ -30,9 +34,20 @@ pub(crate) fn home(app: &App) -> Answer<Page> {
                 h2 { a href="/batches" { "Latest batches" } }
                 div.scroll {
                     table {
-                        thead { tr { th { "Batch" } th { "Blocks" } th { "Age" } th { "L1 block" } th { "Rung" } } }
+                        thead { tr { th { "Batch" } th { "Blocks" } th { "Age" } th.wide { "L1 block" } th { "Rung" } } }
                         tbody #batches { (batch_rows(app, None, ROWS)?) }
                     }
+                }
+            }
+        }
+        section {
+            h2 { "Latest transactions" }
+            div.scroll {
+                table.stack {
+                    thead {
+                        tr { th { "Hash" } th { "Block" } th { "Age" } th { "From" } th { "To" } th.num { "Value" } th { "Status" } }
+                    }
+                    tbody #transactions { (transaction_rows(app)?) }
                 }
             }
         }
@@ -96,6 +111,41 @@ pub(crate) fn block_rows(app: &App) -> Answer<Markup> {
     })
 }
 
+/// Newest first, from the latest blocks only.
+pub(crate) fn transaction_rows(app: &App) -> Answer<Markup> {
+    let head = app.store.heads().executed.0;
+    let now = now();
+    let mut rows = Vec::new();
+    for number in (head.saturating_sub(SEARCH_BLOCKS - 1)..=head).rev() {
+        let missing = TRANSACTIONS - rows.len();
+        if missing == 0 {
+            break;
+        }
+        let number = L2Number(number);
+        let Some(sealed) = app.store.block(number)?.filter(|sealed| !sealed.block.transactions.is_empty()) else {
+            continue;
+        };
+        let receipts = app.store.receipts(number)?.unwrap_or_default();
+        for (index, tx) in sealed.block.transactions.iter().enumerate().rev().take(missing) {
+            rows.push(html! {
+                tr {
+                    td { (tx_link(tx.hash())) }
+                    td data-name="block" { (block_link(number.0)) }
+                    td { (format::age(sealed.block.header.timestamp, now)) }
+                    td data-name="from" { (address_link(sealed.block.senders[index])) }
+                    td data-name="to" { (recipient_link(tx.kind().to())) }
+                    td.num { (format::eth(tx.value())) }
+                    td { (status(receipts.get(index))) }
+                }
+            });
+        }
+    }
+    Ok(html! {
+        @if rows.is_empty() { tr { td colspan="7" { "None in the last " (SEARCH_BLOCKS) " blocks." } } }
+        @for row in rows { (row) }
+    })
+}
+
 /// Batches from this index down; from the newest where none is given.
 pub(crate) fn batch_rows(app: &App, from: Option<u64>, rows: u64) -> Answer<Markup> {
     let count = app.store.batch_count().0;
@@ -110,11 +160,11 @@ pub(crate) fn batch_rows(app: &App, from: Option<u64>, rows: u64) -> Answer<Mark
         @for batch in &batches {
             tr {
                 td { a href=(format!("/batch/{}", batch.header.index)) { (format::number(batch.header.index.0)) } }
-                td { (block_link(batch.header.first_block.0)) " – " (block_link(batch.header.last_block.0)) }
+                td { (range(batch.header.first_block, batch.header.last_block)) }
                 td { (format::age(batch.l1_timestamp, now)) }
-                td { (format::number(batch.l1_number.0)) }
+                td.wide { (format::number(batch.l1_number.0)) }
                 td { (app.rung(batch.header.last_block)) }
-                @if from.is_some() { td { (address_link(batch.poster)) } }
+                @if from.is_some() { td.wide { (address_link(batch.poster)) } }
             }
         }
     })

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, U256, hex};
 use maud::{Markup, html};
 use sluice_types::{Receipt, Transaction};
 
-use super::{Answer, address_full, block::status, block_link, fact};
+use super::{Answer, address_full, batch_fact, block_link, climb_section, fact, status};
 use crate::{
     app::{App, Page, now},
     format,
@@ -31,10 +31,10 @@ pub(crate) fn transaction(app: &App, hash: &str) -> Answer<Page> {
     let (Some(tx), Some(receipt)) = (sealed.block.transactions.get(index), receipts.get(index)) else {
         return Ok(Page::missing("Its block is not kept here."));
     };
-    let batch = app.store.batch_of(number)?;
     let timestamp = sealed.block.header.timestamp;
     let body = html! {
-        h1 { "Transaction " (app.rung(number)) }
+        h1 { "Transaction" }
+        (climb_section(app, number))
         dl {
             (fact("Hash", html! { span.hash { (hash) } }))
             (fact("Status", status(Some(receipt))))
@@ -51,15 +51,7 @@ pub(crate) fn transaction(app: &App, hash: &str) -> Answer<Page> {
             (fact("Value", html! { (format::eth(tx.value())) }))
             (kind(tx))
             (fees(tx, receipt))
-            (fact("L1", html! {
-                @match &batch {
-                    Some(batch) => {
-                        a href=(format!("/batch/{}", batch.header.index)) { "batch " (format::number(batch.header.index.0)) }
-                        " in L1 transaction " (app.l1_tx(&batch.l1_tx_hash.to_string()))
-                    },
-                    None => "not posted yet",
-                }
-            }))
+            (fact("L1", batch_fact(app, number)?))
             (fact("Input", input(tx)))
         }
         h2 { "Logs (" (format::number(receipt.logs.len() as u64)) ")" }
