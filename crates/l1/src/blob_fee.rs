@@ -9,7 +9,9 @@ use alloy::eips::eip7840::BlobParams;
 /// Blob parameters and the timestamp from which they hold; ascending.
 type Schedule = &'static [(u64, BlobParams)];
 
-/// Source: activation times of the Cancun, Prague, Osaka, BPO1 and BPO2 forks of each network.
+/// Source, of all three: the upgrade schedules in the fork modules of ethereum/execution-specs (`forks/bpo1`, `forks/bpo2` and
+/// before), equal to `MainnetChainConfig`, `SepoliaChainConfig` and `HoodiChainConfig` in go-ethereum's `params/config.go`.
+/// The test below holds them to the fork ids (EIP-2124) that nodes of these networks send each other.
 const MAINNET: Schedule = &[
     (1_710_338_135, BlobParams::cancun()),
     (1_746_612_311, BlobParams::prague()),
@@ -67,6 +69,27 @@ mod tests {
     #[test]
     fn saturates() {
         assert_eq!(blob_base_fee_wei(31_337, 0, 60 * 11_684_671), u64::MAX);
+    }
+
+    /// CRC-32 (IEEE) of more bytes, continued from the checksum of those before.
+    fn crc32(before: u32, bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!before, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+        })
+    }
+
+    #[test]
+    fn schedules_give_the_fork_ids_of_their_networks() {
+        // Source: core/forkid/forkid_test.go of go-ethereum: before Cancun (Hoodi: before Prague), and after each fork.
+        let mainnet = [0xdce9_6c2d, 0x9f3d_2254, 0xc376_cf8b, 0x5167_e2a6, 0xcba2_a1c0, 0x07c9_462e];
+        let sepolia = [0xf7f9_bc08, 0x88cf_81d9, 0xed88_b5fd, 0xe2ae_4999, 0x5607_8a1e, 0x2689_56b6];
+        let hoodi = [0xbef7_1d30, 0x0929_e24e, 0xe7e0_e7ff, 0x3893_353e, 0x23aa_1351];
+        for (schedule, ids) in [(MAINNET, &mainnet[..]), (SEPOLIA, &sepolia), (&HOODI[1..], &hoodi)] {
+            assert_eq!(schedule.len() + 1, ids.len());
+            for ((since, _), pair) in schedule.iter().zip(ids.windows(2)) {
+                assert_eq!(crc32(pair[0], &since.to_be_bytes()), pair[1], "fork at {since}");
+            }
+        }
     }
 
     #[test]
