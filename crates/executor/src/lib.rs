@@ -1,42 +1,25 @@
-//! Runs a block's transactions with exactly the result of stf, and emits the block access list.
+//! Runs a block's transactions in parallel with exactly the result of stf, and emits the block access list.
 //!
-//! What it deliberately does not do: it decides nothing. Whatever engine stands behind [`Executor::execute`], its outcome is that
-//! of [`sluice_stf::execute_block`]. Today that engine is sequential; there is no parallel one yet, and no setting that pretends so.
+//! Several lanes execute ahead of what is committed, and whoever holds the commit token judges what they foresaw, in order. There
+//! is no coordinating thread: two cores are two lanes. A block that is too small to share is executed by the caller alone.
+//!
+//! What it deliberately does not do: it decides nothing. Whatever the number of workers and however they are scheduled, its outcome
+//! is that of [`sluice_stf::execute_block`].
 //!
 //! Invariants: one block at a time per executor, since blocks of one chain follow each other; rollups that should execute side by
 //! side have an executor each.
 //!
-//! Start reading at [`Executor`].
+//! ```text
+//! Executor ──► estimate: what a transaction will cost, from what such transactions did cost
+//!     │
+//!     └──────► block: runs are claimed in order, executed by lanes, committed in order
+//! ```
+//!
+//! Start reading at [`Executor`], then `block.rs`.
 
-use std::sync::{Mutex, PoisonError};
+mod block;
+mod estimate;
+mod executor;
 
-use sluice_stf::{Codes, Error};
-use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
-
-/// Executes the blocks of one chain, and keeps the analysed code of its contracts from block to block.
-#[derive(Debug, Default)]
-pub struct Executor {
-    codes: Mutex<Codes>,
-}
-
-impl Executor {
-    /// An executor that has seen nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Executes the block after `parent` on the state that `parent` left.
-    ///
-    /// Blocks the thread for as long as the block takes; call it from a thread made for such work.
-    pub fn execute<S: StateRead + Sync>(
-        &self,
-        config: &ChainConfig,
-        parent: &Header,
-        input: &BlockInput,
-        state: &S,
-    ) -> Result<Outcome, Error<S::Error>> {
-        // A panic elsewhere cannot leave a wrong code behind: entries are complete when inserted.
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        sluice_stf::execute_block_with(config, parent, input, state, &mut codes)
-    }
-}
+pub use estimate::{CALLS_KNOWN_MAX, RUN_TRANSACTIONS_MAX, RUN_WORK, SHARED_WORK_MIN};
+pub use executor::{Executor, WORKERS_MAX};

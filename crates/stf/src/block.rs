@@ -1,27 +1,28 @@
 //! Executing one block.
 
-use alloc::{format, string::ToString, vec::Vec};
+use alloc::{format, string::ToString, vec, vec::Vec};
 
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::{Encodable2718, Typed2718};
-use alloy_primitives::{Address, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use revm::{
     context::{
-        TxEnv,
+        BlockEnv, CfgEnv, TxEnv,
         either::Either,
         result::{ExecutionResult, HaltReason, InvalidTransaction, OutOfGasError, ResultGas},
     },
     primitives::TxKind,
 };
 use sluice_types::{
-    BlockInput, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, Header, Outcome, Receipt, SignedTransaction, Skip,
-    SkippedTransaction, StateRead, Transaction, l1_data_fee,
+    BlockInput, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, Header, InputTransaction, Outcome, Receipt,
+    SignedTransaction, Skip, SkippedTransaction, StateRead, Transaction, l1_data_fee,
     predeploys::{HISTORY, L1_BLOCK},
 };
 
 use crate::{
-    Codes, Error,
+    Error, Workspace,
     engine::{BlockFacts, Engine, Failed, Payment, Reader, Refusal, chain_rules},
+    machine::Machine,
 };
 
 /// Signature of the system call that tells contracts about the L1 block.
@@ -29,59 +30,243 @@ use crate::{
 /// Source: `contracts/src/l2/L1Block.sol`.
 const SET_L1_BLOCK: &str = "setL1Block(uint64,uint64,uint256,uint256,bytes32,uint64)";
 
-/// Executes the block after `parent` on the state that `parent` left, keeping analysed code in `codes`.
+/// Executes the block after `parent` on the state that `parent` left, keeping what serves the next block in `workspace`.
 pub fn execute_block_with<S: StateRead>(
     config: &ChainConfig,
     parent: &Header,
     input: &BlockInput,
     state: &S,
-    codes: &mut Codes,
+    workspace: &mut Workspace,
 ) -> Result<Outcome, Error<S::Error>> {
     let reader = Reader::new(state);
-    let facts = facts(config, parent, input);
-    let mut engine = Engine::new(chain_rules(config.chain_id), facts.into(), &reader, codes);
-    let outcome = follows(parent, input).and_then(|()| {
-        let mut outcome = run(config, parent, input, &mut engine)?;
-        (outcome.changes, outcome.access_list) = engine.finish();
-        Ok(outcome)
-    });
+    let outcome = Plan::new(config, parent, input).and_then(|plan| execute_plan(&plan, &reader, workspace));
     outcome.map_err(|error| reader.explain(error))
 }
 
-fn facts(config: &ChainConfig, parent: &Header, input: &BlockInput) -> BlockFacts {
-    BlockFacts {
-        number: input.number.0,
-        timestamp: input.timestamp,
-        beneficiary: input.beneficiary,
-        gas_limit: config.block_gas_limit,
-        base_fee_wei: config.next_base_fee_wei(parent),
-        prev_randao: input.l1_origin.prev_randao,
+/// Executes a block, one transaction after another.
+///
+/// Errors: as [`execute_block`](crate::execute_block); the reader [explains](Reader::explain) a read that failed.
+pub fn execute_plan<S: StateRead>(
+    plan: &Plan<'_>,
+    reader: &Reader<'_, S>,
+    workspace: &mut Workspace,
+) -> Result<Outcome, Error<Failed>> {
+    let mut engine = Engine::new(plan.rules(), plan.env(), reader, workspace);
+    for (contract, call) in plan.system_calls() {
+        engine.system_call(contract, call)?;
     }
+    let mut outcome = plan.outcome();
+    for index in 0..plan.len() {
+        let done = plan.execute(&mut engine.machine, index, outcome.gas_used)?;
+        if done.is_ok() {
+            engine.keep();
+        }
+        plan.count(&mut outcome, index, done);
+    }
+    (outcome.changes, outcome.access_list) = engine.finish();
+    Ok(outcome)
 }
 
-/// Runs the system calls and the transactions; what they changed stays in the engine.
-fn run(
-    config: &ChainConfig,
-    parent: &Header,
-    input: &BlockInput,
-    engine: &mut Engine<'_>,
-) -> Result<Outcome, Error<Failed>> {
-    let base_fee_wei = config.next_base_fee_wei(parent);
-    engine.system_call(HISTORY, parent.hash_slow().into())?;
-    engine.system_call(L1_BLOCK, set_l1_block(input))?;
+/// A block that is to be executed.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    work: Work<'a>,
+    base_fee_wei: u64,
+    gas_limit: u64,
+}
 
-    let mut outcome = Outcome { base_fee_wei, ..Outcome::default() };
-    for (index, tx) in input.transactions.iter().enumerate() {
-        let available = config.block_gas_limit - outcome.gas_used;
-        let (sender, done) = match &tx.transaction {
-            Transaction::Deposit(deposit) => (deposit.from, Ok(execute_deposit(engine, deposit, available)?)),
-            Transaction::Signed(signed) => {
-                let l1_fee_wei = l1_data_fee(&signed.encoded_2718(), &input.l1_origin, &config.l1_fee);
-                let offer = Offer { signed, sender: tx.sender, l1_fee_wei, base_fee_wei, available };
-                (tx.sender, execute_signed(engine, &offer)?)
+#[derive(Clone, Copy, Debug)]
+enum Work<'a> {
+    Rollup { config: &'a ChainConfig, parent: &'a Header, input: &'a BlockInput },
+    Ethereum { cfg: &'a CfgEnv, env: &'a BlockEnv, system_call: Option<(Address, B256)>, transactions: &'a [TxEnv] },
+}
+
+impl<'a> Plan<'a> {
+    /// The block after `parent`.
+    ///
+    /// Errors: [`Error::NotNext`], [`Error::Timestamp`].
+    pub fn new(config: &'a ChainConfig, parent: &'a Header, input: &'a BlockInput) -> Result<Self, Error<Failed>> {
+        follows(parent, input)?;
+        let work = Work::Rollup { config, parent, input };
+        Ok(Self { work, base_fee_wei: config.next_base_fee_wei(parent), gas_limit: config.block_gas_limit })
+    }
+
+    /// A block of Ethereum itself, whose fees go where Ethereum's do. For its test vectors, and for comparisons.
+    pub fn ethereum(
+        cfg: &'a CfgEnv,
+        env: &'a BlockEnv,
+        system_call: Option<(Address, B256)>,
+        transactions: &'a [TxEnv],
+    ) -> Self {
+        let work = Work::Ethereum { cfg, env, system_call, transactions };
+        Self { work, base_fee_wei: env.basefee, gas_limit: env.gas_limit }
+    }
+
+    /// How many transactions it has.
+    pub fn len(&self) -> usize {
+        match self.work {
+            Work::Rollup { input, .. } => input.transactions.len(),
+            Work::Ethereum { transactions, .. } => transactions.len(),
+        }
+    }
+
+    /// True when it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The contract and the function that the transaction at `index` calls, and its gas limit. `None` for a transfer of value and
+    /// nothing else.
+    pub fn call(&self, index: usize) -> Option<(TxKind, [u8; 4], u64)> {
+        let selector = |input: &[u8]| input.first_chunk().copied().unwrap_or_default();
+        let (kind, input, gas_limit) = match self.work {
+            Work::Ethereum { transactions, .. } => {
+                let tx = &transactions[index];
+                (tx.kind, &tx.data, tx.gas_limit)
             }
+            Work::Rollup { input, .. } => match &input.transactions[index].transaction {
+                Transaction::Deposit(deposit) => (deposit.to, &deposit.input, deposit.gas_limit),
+                Transaction::Signed(signed) => (signed.kind(), signed.input(), signed.gas_limit()),
+            },
         };
-        debug_assert_eq!(sender, tx.sender, "a deposit's sender is the one it names");
+        (kind.is_create() || !input.is_empty()).then(|| (kind, selector(input), gas_limit))
+    }
+
+    pub(crate) fn rules(&self) -> CfgEnv {
+        match self.work {
+            Work::Rollup { config, .. } => chain_rules(config.chain_id),
+            Work::Ethereum { cfg, .. } => cfg.clone(),
+        }
+    }
+
+    pub(crate) fn env(&self) -> BlockEnv {
+        match self.work {
+            Work::Ethereum { env, .. } => env.clone(),
+            Work::Rollup { input, .. } => BlockFacts {
+                number: input.number.0,
+                timestamp: input.timestamp,
+                beneficiary: input.beneficiary,
+                gas_limit: self.gas_limit,
+                base_fee_wei: self.base_fee_wei,
+                prev_randao: input.l1_origin.prev_randao,
+            }
+            .into(),
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome { base_fee_wei: self.base_fee_wei, ..Outcome::default() }
+    }
+
+    /// Calls in the name of the protocol, before the transactions.
+    pub(crate) fn system_calls(&self) -> Vec<(Address, Bytes)> {
+        match self.work {
+            Work::Rollup { parent, input, .. } => {
+                vec![(HISTORY, parent.hash_slow().into()), (L1_BLOCK, set_l1_block(input))]
+            }
+            Work::Ethereum { system_call, .. } => {
+                system_call.map(|(contract, word)| (contract, word.into())).into_iter().collect()
+            }
+        }
+    }
+
+    /// Sender and nonce of the signed transaction at `index`.
+    pub(crate) fn sender(&self, index: usize) -> Option<(Address, u64)> {
+        match self.work {
+            Work::Ethereum { transactions, .. } => Some((transactions[index].caller, transactions[index].nonce)),
+            Work::Rollup { input, .. } => match &input.transactions[index] {
+                InputTransaction { sender, transaction: Transaction::Signed(signed) } => {
+                    Some((*sender, signed.nonce()))
+                }
+                InputTransaction { transaction: Transaction::Deposit(_), .. } => None,
+            },
+        }
+    }
+
+    /// Why the transaction at `index` may not run when those before have used `gas_used`.
+    pub(crate) fn refuses(&self, index: usize, gas_used: u64) -> Option<Skip> {
+        let gas_limit = match self.work {
+            Work::Ethereum { transactions, .. } => transactions[index].gas_limit,
+            Work::Rollup { input, .. } => match &input.transactions[index].transaction {
+                Transaction::Signed(signed) => signed.gas_limit(),
+                Transaction::Deposit(_) => return None,
+            },
+        };
+        let available = self.gas_limit - gas_used;
+        (gas_limit > available).then_some(Skip::BlockGas { gas_limit, available })
+    }
+
+    /// Executes the transaction at `index`. What an executed one did stays in the machine, to be settled; a skipped one leaves
+    /// nothing.
+    pub(crate) fn execute(
+        &self,
+        machine: &mut Machine<'_>,
+        index: usize,
+        gas_used: u64,
+    ) -> Result<Result<Receipt, Skip>, Error<Failed>> {
+        if let Some(skip) = self.refuses(index, gas_used) {
+            return Ok(Err(skip));
+        }
+        match self.work {
+            Work::Ethereum { transactions, .. } => self.execute_ethereum(machine, &transactions[index]),
+            Work::Rollup { config, input, .. } => {
+                let InputTransaction { sender, transaction } = &input.transactions[index];
+                match transaction {
+                    Transaction::Deposit(deposit) => {
+                        debug_assert_eq!(deposit.from, *sender, "a deposit's sender is the one it names");
+                        Ok(Ok(execute_deposit(machine, deposit, self.gas_limit - gas_used)?))
+                    }
+                    Transaction::Signed(signed) if signed.is_eip4844() => {
+                        Ok(Err(Skip::Invalid(sluice_types::Error::BlobTransaction.to_string())))
+                    }
+                    Transaction::Signed(signed) => {
+                        let l1_fee_wei = l1_data_fee(&signed.encoded_2718(), &input.l1_origin, &config.l1_fee);
+                        self.execute_signed(machine, signed, *sender, l1_fee_wei)
+                    }
+                }
+            }
+        }
+    }
+
+    fn execute_ethereum(&self, machine: &mut Machine<'_>, tx: &TxEnv) -> Result<Result<Receipt, Skip>, Error<Failed>> {
+        match machine.execute(tx.clone(), Payment::Ethereum) {
+            Ok(result) => {
+                let price_wei =
+                    U256::from(revm::context::Transaction::effective_gas_price(tx, self.base_fee_wei.into()));
+                let paid = Paid { effective_gas_price: price_wei, l1_fee_wei: U256::ZERO };
+                Ok(Ok(receipt(tx.tx_type, tx.nonce, paid, result)))
+            }
+            Err(Refusal::Invalid(reason)) => {
+                machine.forget();
+                Ok(Err(skip(reason, tx.gas_price, self.base_fee_wei)))
+            }
+            Err(Refusal::Failure(error)) => Err(error),
+        }
+    }
+
+    fn execute_signed(
+        &self,
+        machine: &mut Machine<'_>,
+        signed: &SignedTransaction,
+        sender: Address,
+        l1_fee_wei: U256,
+    ) -> Result<Result<Receipt, Skip>, Error<Failed>> {
+        match machine.execute(signed_env(signed, sender), Payment::Rollup { l1_fee_wei }) {
+            Ok(result) => {
+                let price_wei = U256::from(signed.effective_gas_price(Some(self.base_fee_wei)));
+                let paid = Paid { effective_gas_price: price_wei, l1_fee_wei };
+                Ok(Ok(receipt(signed.ty(), signed.nonce(), paid, result)))
+            }
+            Err(Refusal::Invalid(reason)) => {
+                machine.forget();
+                Ok(Err(skip(reason, signed.max_fee_per_gas(), self.base_fee_wei)))
+            }
+            Err(Refusal::Failure(error)) => Err(error),
+        }
+    }
+
+    /// Adds what became of the transaction at `index`.
+    pub(crate) fn count(&self, outcome: &mut Outcome, index: usize, done: Result<Receipt, Skip>) {
         match done {
             Ok(mut receipt) => {
                 outcome.gas_used += receipt.gas_used;
@@ -92,7 +277,6 @@ fn run(
             Err(reason) => outcome.skipped.push(SkippedTransaction { index, reason }),
         }
     }
-    Ok(outcome)
 }
 
 fn follows(parent: &Header, input: &BlockInput) -> Result<(), Error<Failed>> {
@@ -121,46 +305,17 @@ fn set_l1_block(input: &BlockInput) -> Bytes {
     call.into()
 }
 
-/// A signed transaction and what it meets.
-struct Offer<'a> {
-    signed: &'a SignedTransaction,
-    sender: Address,
-    l1_fee_wei: U256,
-    base_fee_wei: u64,
-    available: u64,
-}
-
-fn execute_signed(engine: &mut Engine<'_>, offer: &Offer<'_>) -> Result<Result<Receipt, Skip>, Error<Failed>> {
-    let Offer { signed, sender, l1_fee_wei, base_fee_wei, available } = *offer;
-    if signed.is_eip4844() {
-        return Ok(Err(Skip::Invalid(sluice_types::Error::BlobTransaction.to_string())));
-    }
-    let gas_limit = signed.gas_limit();
-    if gas_limit > available {
-        return Ok(Err(Skip::BlockGas { gas_limit, available }));
-    }
-    match engine.transact(signed_env(signed, sender), Payment::Rollup { l1_fee_wei }) {
-        Ok(result) => {
-            let price_wei = U256::from(signed.effective_gas_price(Some(base_fee_wei)));
-            let paid = Paid { effective_gas_price: price_wei, l1_fee_wei };
-            Ok(Ok(receipt(signed.ty(), signed.nonce(), paid, result)))
-        }
-        Err(Refusal::Invalid(reason)) => Ok(Err(skip(reason, signed.max_fee_per_gas(), base_fee_wei))),
-        Err(Refusal::Failure(error)) => Err(error),
-    }
-}
-
 /// Executes a deposit, whatever happens.
 ///
 /// A deposit that asks for more gas than the block has left cannot be in a valid input, because the inbox comes first and its
 /// messages ask for at most [`ChainConfig::inbox_gas_per_block`] together. Should one come, it fails, uses up what is left, and
 /// keeps its mint: skipping it would destroy money that left L1.
 fn execute_deposit(
-    engine: &mut Engine<'_>,
+    machine: &mut Machine<'_>,
     deposit: &DepositTransaction,
     available: u64,
 ) -> Result<Receipt, Error<Failed>> {
-    let nonce = engine.nonce(deposit.from)?;
+    let nonce = machine.nonce(deposit.from)?;
     let too_large = deposit.gas_limit > available;
     let tx = TxEnv {
         tx_type: DEPOSIT_TX_TYPE,
@@ -175,7 +330,7 @@ fn execute_deposit(
         chain_id: None,
         ..TxEnv::default()
     };
-    let mut result = match engine.transact(tx, Payment::Deposit { mint_wei: deposit.mint }) {
+    let mut result = match machine.execute(tx, Payment::Deposit { mint_wei: deposit.mint }) {
         Ok(result) => result,
         Err(Refusal::Failure(error)) => return Err(error),
         Err(Refusal::Invalid(reason)) => return Err(Error::Engine(format!("a deposit was refused: {reason}"))),

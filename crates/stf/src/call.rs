@@ -15,14 +15,13 @@ use revm::{
     context::{TxEnv, either::Either, result::ExecutionResult},
     precompile::Precompiles,
     primitives::eip7825::TX_GAS_LIMIT_CAP,
-    state::EvmState,
 };
 use sluice_types::{ChainConfig, Header, Skip, StateRead};
 
 use crate::{
-    Codes, Error, EstimateError,
+    Error, EstimateError, Workspace,
     block::skip,
-    engine::{BlockFacts, Engine, Failed, Payment, Reader, Refusal, chain_rules},
+    engine::{BlockFacts, Engine, Failed, Payment, Reader, Refusal, Touched, chain_rules},
 };
 
 /// Where a call runs.
@@ -102,10 +101,10 @@ const ESTIMATE_PRECISION: u64 = 66;
 ///
 /// A caller that wants other balances or codes than the state's gives a [`StateRead`] that answers so.
 pub fn call<S: StateRead>(env: &CallEnv<'_>, request: &CallRequest, state: &S) -> Result<CallOutcome, Error<S::Error>> {
-    let (reader, mut codes) = (Reader::new(state), Codes::default());
+    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
     let gas_limit = request.gas_limit.unwrap_or(CALL_GAS_MAX).min(CALL_GAS_MAX);
     let result =
-        Run::new(env, request, &reader, &mut codes).and_then(|mut run| run.with(gas_limit, &request.access_list));
+        Run::new(env, request, &reader, &mut workspace).and_then(|mut run| run.with(gas_limit, &request.access_list));
     Ok(outcome(result.map_err(|error| reader.explain(error))?.0))
 }
 
@@ -117,8 +116,8 @@ pub fn estimate_gas<S: StateRead>(
     request: &CallRequest,
     state: &S,
 ) -> Result<u64, EstimateError<S::Error>> {
-    let (reader, mut codes) = (Reader::new(state), Codes::default());
-    let run = Run::new(env, request, &reader, &mut codes).map_err(EstimateError::Call);
+    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
+    let run = Run::new(env, request, &reader, &mut workspace).map_err(EstimateError::Call);
     run.and_then(|run| search(run, env, request)).map_err(|error| match error {
         EstimateError::Reverted(output) => EstimateError::Reverted(output),
         EstimateError::Halted { gas_limit, reason } => EstimateError::Halted { gas_limit, reason },
@@ -165,8 +164,8 @@ pub fn create_access_list<S: StateRead>(
     request: &CallRequest,
     state: &S,
 ) -> Result<AccessListOutcome, Error<S::Error>> {
-    let (reader, mut codes) = (Reader::new(state), Codes::default());
-    let found = Run::new(env, request, &reader, &mut codes).and_then(|run| settle(run, request));
+    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
+    let found = Run::new(env, request, &reader, &mut workspace).and_then(|run| settle(run, request));
     found.map_err(|error| reader.explain(error))
 }
 
@@ -198,7 +197,7 @@ impl<'a> Run<'a> {
         env: &CallEnv<'_>,
         request: &CallRequest,
         state: &'a Reader<'_, S>,
-        codes: &'a mut Codes,
+        workspace: &'a mut Workspace,
     ) -> Result<Self, Error<Failed>> {
         let tx = request.env(env.config.chain_id).map_err(|reason| Error::Invalid(Skip::Invalid(reason.into())))?;
         let is_free = tx.gas_price == 0 && tx.gas_priority_fee.unwrap_or(0) == 0;
@@ -217,7 +216,7 @@ impl<'a> Run<'a> {
         rules.disable_block_gas_limit = true;
         // EIP-7825 bounds transactions; a call may be a question that no transaction can ask.
         rules.tx_gas_limit_cap = Some(CALL_GAS_MAX);
-        let mut engine = Engine::new(rules, facts.into(), state, codes);
+        let mut engine = Engine::new(rules, facts.into(), state, workspace);
         let nonce = match request.nonce {
             Some(nonce) => nonce,
             None => engine.nonce(request.from)?,
@@ -226,7 +225,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs with this gas limit and list. Errors: [`Error::Invalid`] where Ethereum would not run it.
-    fn with(&mut self, gas_limit: u64, list: &AccessList) -> Result<(ExecutionResult, EvmState), Error<Failed>> {
+    fn with(&mut self, gas_limit: u64, list: &AccessList) -> Result<(ExecutionResult, Touched), Error<Failed>> {
         let mut tx = self.tx.clone();
         tx.gas_limit = gas_limit;
         tx.access_list = list.clone();
@@ -331,11 +330,11 @@ fn outcome(result: ExecutionResult) -> CallOutcome {
     }
 }
 
-fn touched_list(touched: EvmState, warm: &BTreeSet<Address>) -> AccessList {
+fn touched_list(touched: Touched, warm: &BTreeSet<Address>) -> AccessList {
     let mut items: Vec<_> = touched
         .into_iter()
-        .map(|(address, account)| {
-            let mut storage_keys: Vec<B256> = account.storage.into_keys().map(B256::from).collect();
+        .map(|(address, slots)| {
+            let mut storage_keys: Vec<B256> = slots.into_iter().map(B256::from).collect();
             storage_keys.sort_unstable();
             AccessListItem { address, storage_keys }
         })

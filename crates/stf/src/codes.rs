@@ -9,11 +9,8 @@ use crate::reader::{Failed, Source};
 pub const CODES_MAX: usize = 4096;
 
 /// Code by hash with its jump table, so that a contract called in every block is analysed once.
-///
-/// Only a saving: execution with a full cache, an empty one, or one from another chain gives the same outcome, since code is
-/// named by its hash.
 #[derive(Clone, Debug, Default)]
-pub struct Codes {
+pub(crate) struct Codes {
     by_hash: B256Map<Bytecode>,
 }
 
@@ -29,7 +26,7 @@ impl Codes {
     }
 
     /// Keeps `code`. A full cache is emptied first: simpler than any order of use, and as good for a working set that fits.
-    pub(crate) fn insert(&mut self, hash: B256, code: Bytecode) {
+    fn insert(&mut self, hash: B256, code: Bytecode) {
         if self.by_hash.len() >= CODES_MAX {
             self.by_hash.clear();
         }

@@ -1,35 +1,29 @@
 //! One transaction after another on one state: the path that blocks, calls and Ethereum's own test vectors share.
 
-use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
-    Context, Database, MainBuilder, SystemCallEvm,
     context::{
-        BlockEnv, CfgEnv, Journal, JournalTr, TxEnv,
-        result::{EVMError, ExecutionResult, InvalidTransaction},
+        BlockEnv, CfgEnv, TxEnv,
+        result::{ExecutionResult, InvalidTransaction},
     },
     context_interface::block::BlobExcessGasAndPrice,
-    handler::Handler,
     primitives::hardfork::SpecId,
-    state::EvmState,
 };
-use sluice_types::{BlockAccessList, StateChanges, StateRead, predeploys::SYSTEM_CALLER};
+use sluice_types::{BlockAccessList, StateChanges, StateRead};
 
 use crate::{
-    Codes, Error,
-    flat::Flat,
-    handler::{Cashier, Evm, Stop},
-    reader::Source,
+    Error, Workspace,
+    effects::apply_table,
+    ledger::{Ledger, Names},
+    machine::Machine,
 };
 
 pub use crate::{
     handler::Payment,
     reader::{Failed, Reader},
 };
-
-/// Most accounts for which the map of what a transaction touched is kept for the next.
-const TOUCHED_KEPT_MAX: usize = 256;
 
 /// Why a transaction did not run.
 #[derive(Debug)]
@@ -40,109 +34,107 @@ pub enum Refusal {
     Failure(Error<Failed>),
 }
 
+/// Addresses with their slots.
+pub type Touched = Vec<(Address, Vec<U256>)>;
+
 /// Executes transactions in order and remembers what they touched.
 #[expect(missing_debug_implementations, reason = "the engine inside has no useful one")]
 pub struct Engine<'a> {
-    evm: Evm<'a>,
-    executed: u64,
+    pub(crate) machine: Machine<'a>,
+    ledger: Ledger,
+    names: Names,
 }
 
 impl<'a> Engine<'a> {
     /// Starts a block on the state that its parent left.
-    pub fn new<S: StateRead>(cfg: CfgEnv, block: BlockEnv, state: &'a Reader<'_, S>, codes: &'a mut Codes) -> Self {
-        Self::over(cfg, block, state, codes)
-    }
-
-    fn over(cfg: CfgEnv, block: BlockEnv, state: &'a dyn Source, codes: &'a mut Codes) -> Self {
-        let context: Context<BlockEnv, TxEnv, CfgEnv, _, Journal<_>, ()> =
-            Context::new(Flat::new(state, codes), cfg.spec);
-        Self { evm: context.with_cfg(cfg).with_block(block).build_mainnet(), executed: 0 }
+    pub fn new<S: StateRead>(
+        cfg: CfgEnv,
+        block: BlockEnv,
+        state: &'a Reader<'_, S>,
+        workspace: &'a mut Workspace,
+    ) -> Self {
+        Self {
+            machine: Machine::new(cfg, block, state, workspace),
+            ledger: Ledger::new(false),
+            names: Names::default(),
+        }
     }
 
     /// Nonce of an account as of now.
     pub fn nonce(&mut self, address: Address) -> Result<u64, Error<Failed>> {
-        let account = self.database().basic(address).map_err(Error::State)?;
-        Ok(account.map_or(0, |account| account.nonce))
+        self.machine.nonce(address)
     }
 
     /// Balance of an account as of now.
     pub fn balance(&mut self, address: Address) -> Result<U256, Error<Failed>> {
-        let account = self.database().basic(address).map_err(Error::State)?;
-        Ok(account.map_or(U256::ZERO, |account| account.balance))
+        Ok(self.machine.account(address)?.balance)
     }
 
     /// True when the account has code as of now.
     pub fn has_code(&mut self, address: Address) -> Result<bool, Error<Failed>> {
-        let account = self.database().basic(address).map_err(Error::State)?;
-        Ok(account.is_some_and(|account| !account.is_empty_code_hash()))
+        Ok(!self.machine.account(address)?.is_empty_code_hash())
     }
 
     /// Calls a contract in the name of the protocol, before the first transaction. Does nothing when there is no code.
     ///
     /// Source: EIP-2935.
     pub fn system_call(&mut self, contract: Address, input: Bytes) -> Result<(), Error<Failed>> {
-        debug_assert_eq!(self.executed, 0, "system calls come before the transactions");
+        debug_assert_eq!(self.ledger.index, 0, "system calls come before the transactions");
         if !self.has_code(contract)? {
             return Ok(());
         }
-        let result = self.evm.system_call_one_with_caller(SYSTEM_CALLER, contract, input);
-        let mut touched = self.evm.ctx.journaled_state.finalize();
-        match result {
-            Ok(result) if result.is_success() => {
-                self.database().commit(&mut touched);
-                Ok(())
-            }
-            Ok(result) => Err(Error::SystemCall { contract, reason: result.to_string() }),
-            Err(stop) => match refusal(stop) {
-                Refusal::Invalid(reason) => Err(Error::SystemCall { contract, reason: reason.to_string() }),
-                Refusal::Failure(error) => Err(error),
-            },
-        }
+        self.machine.system_call(contract, input)?;
+        self.settle();
+        Ok(())
     }
 
-    /// Runs a transaction without keeping what it did. What it read may show in the access list of a block that goes on.
-    pub fn run(&mut self, tx: TxEnv, payment: Payment) -> Result<(ExecutionResult, EvmState), Refusal> {
-        self.evm.ctx.tx = tx;
-        let result = Cashier::new(payment).run(&mut self.evm);
-        // Also when it failed: what it loaded must not look loaded to the next one.
-        let touched = self.evm.ctx.journaled_state.finalize();
-        match result {
-            Ok(result) => Ok((result, touched)),
-            Err(stop) => Err(refusal(stop)),
+    /// Runs a transaction without keeping what it did. Also gives what it touched.
+    pub fn run(&mut self, tx: TxEnv, payment: Payment) -> Result<(ExecutionResult, Touched), Refusal> {
+        let spec = self.spec();
+        self.machine.table_mut().start_run();
+        let result = self.machine.execute(tx, payment);
+        let touched = if result.is_ok() { self.machine.touched() } else { Vec::new() };
+        match &result {
+            Ok(_) => self.machine.table_mut().settle(spec, true),
+            Err(_) => self.machine.forget(),
         }
+        self.machine.table_mut().roll_back();
+        Ok((result?, touched))
     }
 
     /// Runs a transaction and keeps what it did. An invalid one leaves no trace.
     pub fn transact(&mut self, tx: TxEnv, payment: Payment) -> Result<ExecutionResult, Refusal> {
-        let (result, mut touched) = self.run(tx, payment)?;
-        self.executed += 1;
-        let index = self.executed;
-        self.database().set_access_index(index);
-        self.database().commit(&mut touched);
-        // The emptied map serves the next transaction, unless it has grown so large that emptying it costs more than a new one.
-        if touched.capacity() <= TOUCHED_KEPT_MAX {
-            self.evm.ctx.journaled_state.inner.state = touched;
+        match self.machine.execute(tx, payment) {
+            Ok(result) => {
+                self.keep();
+                Ok(result)
+            }
+            Err(refusal) => {
+                self.machine.forget();
+                Err(refusal)
+            }
         }
-        Ok(result)
+    }
+
+    /// Keeps what the machine's transaction did.
+    pub(crate) fn keep(&mut self) {
+        self.ledger.index += 1;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let spec = self.spec();
+        apply_table(self.machine.table(), spec, &mut self.ledger, &mut self.names);
+        self.machine.table_mut().settle(spec, false);
+    }
+
+    fn spec(&self) -> SpecId {
+        self.machine.evm.ctx.cfg.spec
     }
 
     /// Ends the block: what it changed, and who touched what.
     pub fn finish(self) -> (StateChanges, BlockAccessList) {
-        self.evm.ctx.journaled_state.database.finish()
-    }
-
-    fn database(&mut self) -> &mut Flat<'a> {
-        &mut self.evm.ctx.journaled_state.database
-    }
-}
-
-fn refusal(stop: Stop) -> Refusal {
-    match stop {
-        EVMError::Transaction(reason) => Refusal::Invalid(reason),
-        EVMError::Database(error) => Refusal::Failure(Error::State(error)),
-        other @ (EVMError::Header(_) | EVMError::Custom(_) | EVMError::CustomAny(_)) => {
-            Refusal::Failure(Error::Engine(other.to_string()))
-        }
+        self.ledger.finish()
     }
 }
 

@@ -6,9 +6,10 @@ use alloc::boxed::Box;
 
 use alloy_primitives::{Address, U256};
 use revm::{
-    Context, Journal,
+    Context,
     context::{
         BlockEnv, CfgEnv, ContextTr, JournalTr, LocalContextTr, Transaction, TxEnv,
+        journaled_state::JournalLoadError,
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, OutOfGasError, ResultGas},
     },
     context_interface::{Block, Cfg, journaled_state::account::JournaledAccountTr},
@@ -17,10 +18,24 @@ use revm::{
 };
 use sluice_types::predeploys::FEE_VAULT;
 
-use crate::{flat::Flat, reader::Failed};
+use crate::{
+    journal::{Base, Journal},
+    preimages::{HashHost, Preimages},
+    reader::Failed,
+    table::seen,
+};
 
-/// The engine on the flat state.
-pub(crate) type Evm<'a> = MainnetEvm<Context<BlockEnv, TxEnv, CfgEnv, Flat<'a>, Journal<Flat<'a>>, ()>>;
+/// The engine on our table.
+pub(crate) type Evm<'a> = MainnetEvm<Host<'a>>;
+
+/// What the interpreter runs in.
+pub(crate) type Host<'a> = Context<BlockEnv, TxEnv, CfgEnv, Base<'a>, Journal<'a>, &'a mut Preimages>;
+
+impl HashHost for Host<'_> {
+    fn preimages(&mut self) -> &mut Preimages {
+        self.chain
+    }
+}
 
 /// What stops a transaction.
 pub(crate) type Stop = EVMError<Failed>;
@@ -79,9 +94,8 @@ impl<'a> Handler for Cashier<'a> {
         _: &mut InitialAndFloorGas,
     ) -> Result<(), Self::Error> {
         match self.payment {
-            Payment::Ethereum | Payment::Simulated => {
-                pre_execution::validate_against_state_and_deduct_caller(evm.ctx())
-            }
+            Payment::Simulated => pre_execution::validate_against_state_and_deduct_caller(evm.ctx()),
+            Payment::Ethereum => deduct(evm, U256::ZERO),
             Payment::Rollup { l1_fee_wei } => deduct(evm, l1_fee_wei),
             Payment::Deposit { mint_wei } => {
                 let is_call = evm.ctx_ref().tx().kind().is_call();
@@ -142,20 +156,24 @@ impl<'a> Handler for Cashier<'a> {
 /// Checks nonce, code and balance of the sender, and takes gas and L1 data fee; the engine takes the value.
 fn deduct(evm: &mut Evm<'_>, l1_fee_wei: U256) -> Result<(), Stop> {
     let (block, tx, cfg, journal, _, _) = evm.ctx().all_mut();
-    let mut caller = journal.load_account_with_code_mut(tx.caller())?.data;
-    pre_execution::validate_account_nonce_and_code_with_components(&caller.account().info, tx, cfg)?;
-    let balance = *caller.balance();
+    let (row, _) = journal.load(tx.caller(), false).map_err(JournalLoadError::unwrap_db_error)?;
+    journal.table_mut().load_code(row)?;
+    let caller = &mut journal.table_mut().accounts[row as usize];
+    caller.learn(seen::CODE | seen::NONCE);
+    pre_execution::validate_account_nonce_and_code_with_components(&caller.account.info, tx, cfg)?;
     let overflow = || InvalidTransaction::OverflowPaymentInTransaction;
     let most = tx.max_balance_spending()?.checked_add(l1_fee_wei).ok_or_else(overflow)?;
-    if most > balance {
-        return Err(InvalidTransaction::LackOfFundForMaxFee { fee: Box::new(most), balance: Box::new(balance) }.into());
+    if !caller.covers(most) {
+        let balance = Box::new(caller.account.info.balance);
+        return Err(InvalidTransaction::LackOfFundForMaxFee { fee: Box::new(most), balance }.into());
     }
-    let price = tx.effective_gas_price(u128::from(block.basefee()));
-    let paid = U256::from(price) * U256::from(tx.gas_limit()) + l1_fee_wei;
-    // Cannot go below zero: the effective price is at most the cap, and the cap was checked.
-    caller.set_balance(balance - paid);
+    let base_fee_wei = u128::from(block.basefee());
+    let spent = tx.effective_balance_spending(base_fee_wei, block.blob_gasprice().unwrap_or_default())?;
+    let nonce = caller.account.info.nonce;
+    // Cannot fail: the effective price is at most the cap, and the cap was checked.
+    journal.debit(row, spent - tx.value() + l1_fee_wei);
     if tx.kind().is_call() {
-        caller.bump_nonce();
+        journal.set_nonce(row, nonce.saturating_add(1));
     }
     Ok(())
 }

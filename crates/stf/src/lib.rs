@@ -30,23 +30,33 @@ extern crate alloc;
 mod block;
 mod call;
 mod codes;
+mod effects;
 pub mod engine;
 mod error;
-mod flat;
 mod genesis;
 mod handler;
+mod journal;
+pub mod lanes;
+mod ledger;
+mod machine;
+mod preimages;
 mod reader;
+mod table;
+mod transfer;
+mod warm;
+mod workspace;
 
 use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
 
-pub use block::execute_block_with;
+pub use block::{Plan, execute_block_with, execute_plan};
 pub use call::{
     ACCESS_LIST_RUNS_MAX, AccessListOutcome, CALL_GAS_MAX, CallEnv, CallOutcome, CallRequest, call, create_access_list,
     estimate_gas,
 };
-pub use codes::{CODES_MAX, Codes};
+pub use codes::CODES_MAX;
 pub use error::{Error, EstimateError};
 pub use genesis::genesis;
+pub use workspace::Workspace;
 
 /// Executes the block after `parent` on the state that `parent` left.
 ///
@@ -57,5 +67,5 @@ pub fn execute_block<S: StateRead>(
     input: &BlockInput,
     state: &S,
 ) -> Result<Outcome, Error<S::Error>> {
-    execute_block_with(config, parent, input, state, &mut Codes::default())
+    execute_block_with(config, parent, input, state, &mut Workspace::default())
 }

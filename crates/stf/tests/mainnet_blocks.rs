@@ -12,7 +12,7 @@ use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{Address, B256, Bloom, Bytes, U256, keccak256};
 use revm::primitives::hardfork::SpecId;
 use sluice_stf::{
-    Codes,
+    Workspace,
     engine::{Engine, Payment, Reader},
 };
 use sluice_types::{Account, BlockAccessList, EMPTY_CODE_HASH, StateChanges, StateRead};
@@ -25,9 +25,9 @@ struct Done {
     access_list: BlockAccessList,
 }
 
-fn execute(block: &MainnetBlock, codes: &mut Codes) -> Done {
+fn execute(block: &MainnetBlock, workspace: &mut Workspace) -> Done {
     let reader = Reader::new(&block.state);
-    let mut engine = Engine::new(block.cfg.clone(), block.env.clone(), &reader, codes);
+    let mut engine = Engine::new(block.cfg.clone(), block.env.clone(), &reader, workspace);
     if let Some(root) = block.beacon_root {
         engine.system_call(BEACON_ROOTS_ADDRESS, root.into()).expect("system call");
     }
@@ -50,10 +50,10 @@ fn execute(block: &MainnetBlock, codes: &mut Codes) -> Done {
 #[test]
 fn mainnet_blocks_give_the_chains_gas_receipts_and_bloom() {
     let blocks = mainnet_blocks();
-    let mut codes = Codes::default();
+    let mut workspace = Workspace::default();
     let (mut txs, mut gas, mut roots) = (0, 0, 0);
     for block in &blocks {
-        let done = execute(block, &mut codes);
+        let done = execute(block, &mut workspace);
         let used = done.receipts.last().map_or(0, ReceiptEnvelope::cumulative_gas_used);
         assert_eq!(used, block.gas_used, "gas of block {}", block.number);
         let bloom = done.receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | *receipt.logs_bloom());
@@ -167,13 +167,13 @@ fn any_transaction_runs_alone_from_the_access_list() {
     let mut ran = 0;
     // Before Cancun `SELFDESTRUCT` removes storage that no list names.
     for block in mainnet_blocks().iter().filter(|block| block.cfg.spec.is_enabled_in(SpecId::CANCUN)) {
-        let mut codes = Codes::default();
-        let done = execute(block, &mut codes);
+        let mut workspace = Workspace::default();
+        let done = execute(block, &mut workspace);
         for (position, tx) in block.txs.iter().enumerate() {
             let index = position as u64 + 1;
             let state = FromList::new(&block.state, &done.access_list, index);
             let reader = Reader::new(&state);
-            let mut engine = Engine::new(block.cfg.clone(), block.env.clone(), &reader, &mut codes);
+            let mut engine = Engine::new(block.cfg.clone(), block.env.clone(), &reader, &mut workspace);
             let result = engine.transact(tx.clone(), Payment::Ethereum).expect("it ran in the block");
             assert_eq!(result.tx_gas_used(), done.gas_by_tx[position], "block {} tx {position}", block.number);
             assert_eq!(result.is_success(), done.receipts[position].status());

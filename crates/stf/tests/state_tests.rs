@@ -22,7 +22,7 @@ use revm::{
 };
 use serde::Deserialize;
 use sluice_stf::{
-    Codes,
+    Workspace,
     engine::{Engine, Payment, Reader, Refusal},
 };
 use sluice_types::SignedTransaction;
@@ -221,9 +221,9 @@ fn check(case: &Case, spec: SpecId, post: &Post) -> Result<(), String> {
     };
     let mut cfg = CfgEnv::new_with_spec(spec);
     cfg.set_max_blobs_per_tx(if spec == SpecId::PRAGUE { 9 } else { 6 });
-    let mut codes = Codes::default();
+    let mut workspace = Workspace::default();
     let reader = Reader::new(&state);
-    let mut engine = Engine::new(cfg, case.block(spec), &reader, &mut codes);
+    let mut engine = Engine::new(cfg, case.block(spec), &reader, &mut workspace);
     let logs = match (engine.transact(tx, Payment::Ethereum), &post.expect_exception) {
         (Ok(result), None) => result.into_logs(),
         (Err(Refusal::Invalid(_)), Some(_)) => Vec::new(),

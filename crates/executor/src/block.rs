@@ -1,0 +1,231 @@
+//! One block among several workers.
+//!
+//! Runs are claimed in order and committed in order. The commit token is a lock: who has finished a run tries it, commits all that
+//! is ready, and goes on to the next run. Nobody waits for it, because whoever holds it looks once more after giving it back.
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use sluice_stf::{
+    Error, Plan, Workspace,
+    engine::{Failed, Reader},
+    lanes::{Commit, Committer, Lane, Run},
+};
+use sluice_types::{Outcome, StateRead};
+
+/// Transactions executed again, with hardly one as foreseen among them, after which a block is taken for a chain of dependent
+/// transactions.
+const CHAIN_LENGTH: usize = 24;
+/// Runs for which a chain is then executed by one worker, before the others try again.
+const CHAIN_RUNS: usize = 32;
+
+/// A block that is being executed.
+pub(crate) struct Block<'p> {
+    plan: &'p Plan<'p>,
+    runs: Vec<Range<usize>>,
+    /// The next run that nobody has claimed.
+    claimed: AtomicUsize,
+    /// Runs that are executed and not yet committed.
+    ready: Vec<Mutex<Option<Run>>>,
+    token: Mutex<Token>,
+    /// Runs that are committed. Only whoever holds the token changes it.
+    committed: AtomicUsize,
+    /// All commits, for the lanes that did not make them.
+    log: RwLock<Vec<Arc<Commit>>>,
+    /// Up to this run, one worker executes alone.
+    alone_until: Mutex<usize>,
+    alone_over: Condvar,
+    stopped: AtomicBool,
+}
+
+/// What only one worker at a time may do.
+struct Token {
+    /// `None` before the system calls have run, and after the end.
+    committer: Option<Committer>,
+    started: bool,
+    /// Transactions executed again since many were as foreseen.
+    chain: usize,
+}
+
+/// A lane and how much of the log it has learnt.
+pub(crate) struct Worker<'a> {
+    lane: Lane<'a>,
+    learnt: usize,
+}
+
+/// A worker for a block.
+pub(crate) fn lanes_for<'a, S: StateRead>(
+    plan: &Plan<'_>,
+    id: usize,
+    reader: &'a Reader<'_, S>,
+    workspace: &'a mut Workspace,
+) -> Worker<'a> {
+    Worker { lane: Lane::new(plan, id, reader, workspace), learnt: 0 }
+}
+
+impl<'p> Block<'p> {
+    pub(crate) fn new(plan: &'p Plan<'p>, runs: Vec<Range<usize>>, workers: usize) -> Self {
+        let ready = runs.iter().map(|_| Mutex::new(None)).collect();
+        Self {
+            plan,
+            runs,
+            claimed: AtomicUsize::new(0),
+            ready,
+            token: Mutex::new(Token { committer: Some(Committer::new(plan, workers)), started: false, chain: 0 }),
+            committed: AtomicUsize::new(0),
+            log: RwLock::new(Vec::new()),
+            alone_until: Mutex::new(0),
+            alone_over: Condvar::new(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// Works until nothing is left to claim, and commits what is ready then.
+    ///
+    /// Errors: a read of the state failed; the block cannot go on.
+    pub(crate) fn work(&self, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
+        loop {
+            self.commit_ready(worker)?;
+            self.wait_while_alone();
+            if self.stopped.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            let claimed = self.claimed.fetch_add(1, Ordering::AcqRel);
+            if claimed >= self.runs.len() {
+                return self.commit_ready(worker);
+            }
+            if !self.execute_next(worker, claimed)? {
+                self.learn(worker);
+                let run = worker.lane.run(self.plan, self.runs[claimed].clone());
+                *lock(&self.ready[claimed]) = Some(run);
+            }
+        }
+    }
+
+    /// Gives the block up.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        *lock(&self.alone_until) = 0;
+        self.alone_over.notify_all();
+    }
+
+    /// The outcome. Called when all workers have ended, and none has failed.
+    pub(crate) fn finish(&self) -> Outcome {
+        let committer = lock(&self.token).committer.take();
+        committer.expect("a block ends once").finish()
+    }
+
+    /// Executes a claimed run for good if all before it is committed. Otherwise says that it must be foreseen.
+    fn execute_next(&self, worker: &mut Worker<'_>, claimed: usize) -> Result<bool, Error<Failed>> {
+        if self.committed.load(Ordering::Acquire) != claimed {
+            return Ok(false);
+        }
+        let Ok(mut token) = self.token.try_lock() else { return Ok(false) };
+        if self.committed.load(Ordering::Acquire) != claimed {
+            return Ok(false);
+        }
+        self.start(&mut token, worker)?;
+        self.learn(worker);
+        let committer = token.committer.as_mut().expect("the block has not ended");
+        let commit = committer.execute(self.plan, self.runs[claimed].clone(), &mut worker.lane)?;
+        self.publish([commit]);
+        self.advance(claimed + 1);
+        Ok(true)
+    }
+
+    /// Commits all that is ready, unless somebody else is about it.
+    fn commit_ready(&self, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
+        loop {
+            {
+                let Ok(mut token) = self.token.try_lock() else { return Ok(()) };
+                self.start(&mut token, worker)?;
+                while let Some(run) = self.take_ready() {
+                    self.commit(&mut token, worker, run)?;
+                }
+            }
+            // What became ready before the token was free again found it taken.
+            if !self.is_ready() || self.stopped.load(Ordering::Acquire) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn start(&self, token: &mut Token, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
+        if !token.started {
+            token.started = true;
+            let committer = token.committer.as_mut().expect("the block has not ended");
+            let commit = committer.start(self.plan, &mut worker.lane)?;
+            self.publish([commit]);
+        }
+        Ok(())
+    }
+
+    fn commit(
+        &self,
+        token: &mut MutexGuard<'_, Token>,
+        worker: &mut Worker<'_>,
+        run: Run,
+    ) -> Result<(), Error<Failed>> {
+        self.learn(worker);
+        let committer = token.committer.as_mut().expect("the block has not ended");
+        let done = committer.commit(self.plan, run, &mut worker.lane)?;
+        metrics::counter!("executor_foreseen_total").increment(done.held as u64);
+        metrics::counter!("executor_executed_again_total").increment(done.executed as u64);
+        self.publish(done.commits);
+        let next = self.committed.load(Ordering::Acquire) + 1;
+        self.advance(next);
+        token.chain = if done.held > done.executed { 0 } else { token.chain + done.executed };
+        if token.chain >= CHAIN_LENGTH {
+            // Half way, so that a chain that goes on is soon known again.
+            token.chain = CHAIN_LENGTH / 2;
+            *lock(&self.alone_until) = next + CHAIN_RUNS;
+        }
+        Ok(())
+    }
+
+    fn advance(&self, committed: usize) {
+        self.committed.store(committed, Ordering::Release);
+        let mut until = lock(&self.alone_until);
+        if *until > 0 && (committed >= *until || committed >= self.runs.len()) {
+            *until = 0;
+            self.alone_over.notify_all();
+        }
+    }
+
+    /// Waits while another executes a chain. Whoever has committed the last run goes on: the next is its.
+    fn wait_while_alone(&self) {
+        let mut until = lock(&self.alone_until);
+        while *until > 0 && self.claimed.load(Ordering::Acquire) != self.committed.load(Ordering::Acquire) {
+            until = self.alone_over.wait(until).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.get(self.committed.load(Ordering::Acquire)).is_some_and(|run| lock(run).is_some())
+    }
+
+    fn take_ready(&self) -> Option<Run> {
+        lock(self.ready.get(self.committed.load(Ordering::Acquire))?).take()
+    }
+
+    fn publish(&self, commits: impl IntoIterator<Item = Commit>) {
+        self.log.write().unwrap_or_else(PoisonError::into_inner).extend(commits.into_iter().map(Arc::new));
+    }
+
+    fn learn(&self, worker: &mut Worker<'_>) {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        let news: Vec<_> = log[worker.learnt..].to_vec();
+        drop(log);
+        worker.learnt += news.len();
+        news.iter().for_each(|commit| worker.lane.learn(commit));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,176 @@
+//! The executor: how many work on a block, and what they keep.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use sluice_stf::{
+    Error, Plan, Workspace,
+    engine::{Failed, Reader},
+    execute_plan,
+};
+use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
+
+use crate::{
+    block::{Block, lanes_for},
+    estimate::{Estimates, SHARED_WORK_MIN},
+};
+
+/// Most workers. More do not help one chain: every worker hears of every commit.
+pub const WORKERS_MAX: usize = 16;
+/// Stack of a worker. Contracts may call each other a thousand deep.
+const STACK_SIZE_BYTES: usize = 64 << 20;
+
+/// Executes the blocks of one chain, and keeps what serves the next: analysed code, memory, and what calls cost.
+#[derive(Debug)]
+pub struct Executor {
+    workers: usize,
+    /// Work from which on a block is shared.
+    share_from: u64,
+    /// The workers beside the caller, parked while there is no block.
+    pool: Option<ThreadPool>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    workspaces: Vec<Workspace>,
+    estimates: Estimates,
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Kept").finish_non_exhaustive()
+    }
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Executor {
+    /// An executor with a worker for each core.
+    pub fn new() -> Self {
+        Self::with_workers(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+
+    /// An executor with so many workers, the caller's thread among them; at most [`WORKERS_MAX`]. One executes sequentially.
+    ///
+    /// Where the system gives no threads, the caller works alone and a warning says so.
+    pub fn with_workers(workers: NonZeroUsize) -> Self {
+        let workers = workers.get().min(WORKERS_MAX);
+        let pool = (workers > 1).then(|| {
+            ThreadPoolBuilder::new()
+                .num_threads(workers - 1)
+                .stack_size(STACK_SIZE_BYTES)
+                .thread_name(|index| format!("sluice-execute-{index}"))
+                .build()
+        });
+        let pool = pool.and_then(|pool| {
+            pool.inspect_err(
+                |error| tracing::warn!(%error, "no threads to execute in parallel; executing sequentially"),
+            )
+            .ok()
+        });
+        Self {
+            workers: if pool.is_some() { workers } else { 1 },
+            share_from: SHARED_WORK_MIN,
+            pool,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Shares every block with at least so much work, in gas of ordinary contract code. 0 shares whatever can be cut.
+    #[must_use]
+    pub fn sharing_from(self, work: u64) -> Self {
+        Self { share_from: work, ..self }
+    }
+
+    /// How many work on a block that is worth sharing.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
+    pub fn forget_preimages(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.workspaces.iter_mut().for_each(Workspace::forget_preimages);
+    }
+
+    /// Executes the block after `parent` on the state that `parent` left.
+    ///
+    /// Blocks the thread for as long as the block takes; call it from a thread made for such work.
+    pub fn execute<S: StateRead + Sync>(
+        &self,
+        config: &ChainConfig,
+        parent: &Header,
+        input: &BlockInput,
+        state: &S,
+    ) -> Result<Outcome, Error<S::Error>> {
+        let reader = Reader::new(state);
+        match Plan::new(config, parent, input) {
+            Ok(plan) => self.execute_plan(&plan, state),
+            Err(error) => Err(reader.explain(error)),
+        }
+    }
+
+    /// As [`Executor::execute`], of any plan.
+    pub fn execute_plan<S: StateRead + Sync>(&self, plan: &Plan<'_>, state: &S) -> Result<Outcome, Error<S::Error>> {
+        // A panic elsewhere cannot leave anything wrong behind: memory is emptied before use, and code is complete when inserted.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Kept { workspaces, estimates } = &mut *kept;
+        workspaces.resize_with(self.workers, Workspace::default);
+        let (runs, work) = estimates.cut(plan);
+        let outcome = match &self.pool {
+            Some(pool) if work >= self.share_from && runs.len() > 1 => {
+                metrics::counter!("executor_blocks_shared_total").increment(1);
+                share(pool, plan, &Block::new(plan, runs, workspaces.len()), state, workspaces)?
+            }
+            _ => {
+                let reader = Reader::new(state);
+                let workspace = workspaces.first_mut().expect("there is at least one worker");
+                execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?
+            }
+        };
+        estimates.learn(plan, &outcome.executed, &outcome.receipts);
+        Ok(outcome)
+    }
+}
+
+/// Executes a block on the caller's thread and on those of the pool.
+fn share<S: StateRead + Sync>(
+    pool: &ThreadPool,
+    plan: &Plan<'_>,
+    block: &Block<'_>,
+    state: &S,
+    workspaces: &mut [Workspace],
+) -> Result<Outcome, Error<S::Error>> {
+    let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
+    let work = |id: usize, workspace: &mut Workspace| {
+        let reader = Reader::new(state);
+        let mut lane = lanes_for(plan, id, &reader, workspace);
+        let worked: Result<(), Error<Failed>> = block.work(&mut lane);
+        if let Err(error) = worked {
+            block.stop();
+            let explained = reader.explain(error);
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(explained);
+        }
+    };
+    let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
+    pool.in_place_scope(|scope| {
+        for (id, workspace) in (1..).zip(others) {
+            let work = &work;
+            scope.spawn(move |_| work(id, workspace));
+        }
+        work(0, own);
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(block.finish()),
+    }
+}

@@ -1,0 +1,163 @@
+//! What one transaction did, between the table in which it executed and the ledger that judges and keeps it.
+
+use alloc::vec::Vec;
+
+use alloy_primitives::{Address, U256};
+use revm::{bytecode::Bytecode, primitives::hardfork::SpecId};
+
+use crate::{
+    journal::is_huge,
+    ledger::{Ledger, Names},
+    table::{AccountRow, End, Moment, Place, SlotRow, Table, end, seen},
+};
+
+/// What a transaction did to an account, and what it learnt about it.
+#[derive(Clone)]
+pub(crate) struct AccountEffect {
+    row: u32,
+    address: Address,
+    start: Moment,
+    seen: u8,
+    slack: U256,
+    touched: bool,
+    now: Moment,
+    end: End,
+    keeps_empty: bool,
+    code: Option<Bytecode>,
+}
+
+/// What a transaction did to a slot. Slots are always learnt exactly, because the price of using one depends on its value.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotEffect {
+    slot: u32,
+    account: u32,
+    key: U256,
+    start: U256,
+    now: U256,
+}
+
+impl AccountEffect {
+    pub(crate) fn of(row: u32, account: &AccountRow, spec: SpecId) -> Self {
+        let info = &account.account.info;
+        let touched = account.account.is_touched();
+        Self {
+            row,
+            address: account.address,
+            start: account.start,
+            seen: account.seen.get(),
+            slack: account.slack,
+            touched,
+            now: Moment { exists: true, nonce: info.nonce, balance: info.balance, code_hash: info.code_hash },
+            end: if touched { end(account, spec) } else { End::Stays },
+            keeps_empty: account.account.is_created() || !spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
+            code: if info.code_hash == account.start.code_hash { None } else { info.code.clone() },
+        }
+    }
+
+    /// The transaction would have done the same had it executed on what the ledger holds.
+    fn holds(&self, ledger: &mut Ledger, names: &mut Names) -> bool {
+        // What the ledger has no row for is as it was before the block, and so it was read.
+        let Some(row) = ledger.find(names, self.row, self.address) else { return true };
+        let now = &ledger.rows[row as usize].now;
+        let balance = if now.balance == self.start.balance {
+            true
+        } else if self.seen & seen::BALANCE != 0 || is_huge(&now.balance) {
+            false
+        } else {
+            now.balance.saturating_add(self.slack) >= self.start.balance
+        };
+        balance
+            && (self.seen & seen::NONCE == 0 || now.nonce == self.start.nonce)
+            && (self.seen & seen::CODE == 0 || now.code_hash == self.start.code_hash)
+    }
+
+    fn apply(&self, ledger: &mut Ledger, names: &mut Names) {
+        let row = ledger.row(names, self.row, self.address, self.start);
+        if !self.touched {
+            return;
+        }
+        if self.end == End::Destroyed {
+            ledger.set(row, Moment::ABSENT, None);
+            return;
+        }
+        let mut now = ledger.rows[row as usize].now;
+        // A difference and not a value, since others may have paid or been paid meanwhile.
+        now.balance = now.balance.wrapping_add(self.now.balance).wrapping_sub(self.start.balance);
+        if self.now.nonce != self.start.nonce {
+            now.nonce = self.now.nonce;
+        }
+        if self.now.code_hash != self.start.code_hash {
+            now.code_hash = self.now.code_hash;
+        }
+        now.exists = true;
+        if now.is_empty() && !self.keeps_empty {
+            now = Moment::ABSENT;
+        }
+        ledger.set(row, now, self.code.as_ref());
+    }
+}
+
+impl SlotEffect {
+    pub(crate) fn of(slot: u32, row: &SlotRow) -> Self {
+        Self { slot, account: row.account, key: row.key, start: row.slot.original_value, now: row.slot.present_value }
+    }
+
+    fn holds(&self, ledger: &mut Ledger, names: &mut Names) -> bool {
+        // The account was loaded before its slot, so it has its name by now if the ledger knows it.
+        let Some(account) = names.row(self.account) else { return true };
+        match ledger.find_slot(names, self.slot, account, self.key) {
+            Some(slot) => ledger.slots[slot as usize].now == self.start,
+            None => !ledger.rows[account as usize].storage_gone || self.start.is_zero(),
+        }
+    }
+
+    fn apply(&self, ledger: &mut Ledger, names: &mut Names, destroyed: bool) {
+        let account = names.row(self.account).expect("accounts are applied before their slots");
+        let slot = ledger.slot(names, self.slot, Place(account, self.key), self.start);
+        if !destroyed {
+            ledger.set_slot(slot, self.now);
+        }
+    }
+}
+
+/// The effects of one transaction hold on what the ledger has now.
+pub(crate) fn hold(accounts: &[AccountEffect], slots: &[SlotEffect], ledger: &mut Ledger, names: &mut Names) -> bool {
+    accounts.iter().all(|effect| effect.holds(ledger, names)) && slots.iter().all(|effect| effect.holds(ledger, names))
+}
+
+/// Commits the effects of one transaction.
+pub(crate) fn apply(accounts: &[AccountEffect], slots: &[SlotEffect], ledger: &mut Ledger, names: &mut Names) {
+    let mut any_destroyed = false;
+    for effect in accounts {
+        effect.apply(ledger, names);
+        any_destroyed |= effect.end == End::Destroyed;
+    }
+    let destroyed = |row: u32| accounts.iter().any(|effect| effect.row == row && effect.end == End::Destroyed);
+    for effect in slots {
+        effect.apply(ledger, names, any_destroyed && destroyed(effect.account));
+    }
+    for effect in accounts.iter().filter(|effect| effect.end == End::Destroyed) {
+        let row = names.row(effect.row).expect("it was applied above");
+        ledger.wipe(row);
+    }
+}
+
+/// Commits what the table's transaction did, without a detour over lists.
+pub(crate) fn apply_table(table: &Table<'_>, spec: SpecId, ledger: &mut Ledger, names: &mut Names) {
+    let mut destroyed = Vec::new();
+    for &row in &table.loaded {
+        let effect = AccountEffect::of(row, &table.accounts[row as usize], spec);
+        effect.apply(ledger, names);
+        if effect.end == End::Destroyed {
+            destroyed.push(row);
+        }
+    }
+    for &slot in &table.loaded_slots {
+        let effect = SlotEffect::of(slot, &table.slots[slot as usize]);
+        effect.apply(ledger, names, destroyed.contains(&effect.account));
+    }
+    for row in destroyed {
+        let row = names.row(row).expect("it was applied above");
+        ledger.wipe(row);
+    }
+}

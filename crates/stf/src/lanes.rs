@@ -1,0 +1,251 @@
+//! Several lanes executing one block ahead of what is committed, and one committer that judges them in order.
+//!
+//! A lane executes a run of transactions on what it knows, notes what each has learnt and done, and puts its table back. The
+//! committer takes the runs in order: where everything that a transaction learnt is still so, its effects are what sequential
+//! execution would have had, and are committed; where not, it is executed again, now on all that came before. Either way the
+//! result is that of [`execute_block`](crate::execute_block), whatever the lanes had foreseen.
+//!
+//! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use sluice_types::{Outcome, Receipt, StateRead};
+
+use crate::{
+    Error, Plan, Workspace,
+    effects::{AccountEffect, SlotEffect, apply, apply_table, hold},
+    ledger::{Ledger, Names},
+    machine::Machine,
+    reader::{Failed, Reader},
+    table::NONE,
+};
+
+pub use crate::ledger::Commit;
+
+/// One speculating machine with its own table.
+#[expect(missing_debug_implementations, reason = "the machine inside has no useful one")]
+pub struct Lane<'a> {
+    id: usize,
+    machine: Machine<'a>,
+    /// The table's row of each of the ledger's.
+    rows: Vec<u32>,
+}
+
+/// What a lane foresees of a run of transactions.
+#[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
+pub struct Run {
+    lane: usize,
+    first: usize,
+    done: Vec<Foreseen>,
+    accounts: Vec<AccountEffect>,
+    slots: Vec<SlotEffect>,
+}
+
+/// What a lane foresees of one transaction; `None` where it does not.
+struct Foreseen {
+    receipt: Option<Receipt>,
+    /// Where its effects end in the run's lists.
+    accounts_end: usize,
+    slots_end: usize,
+}
+
+impl<'a> Lane<'a> {
+    /// A lane for one block. Lanes of a block are numbered from 0.
+    pub fn new<S: StateRead>(
+        plan: &Plan<'_>,
+        id: usize,
+        state: &'a Reader<'_, S>,
+        workspace: &'a mut Workspace,
+    ) -> Self {
+        Self { id, machine: Machine::new(plan.rules(), plan.env(), state, workspace), rows: Vec::new() }
+    }
+
+    /// Takes over what others have committed.
+    pub fn learn(&mut self, commit: &Commit) {
+        let table = self.machine.table_mut();
+        for row in &commit.rows {
+            let place = table.put(row.address, row.now, row.code.clone(), row.is_wiped);
+            name(&mut self.rows, row.row, place);
+        }
+        for slot in &commit.slots {
+            let known = self.rows.get(slot.account as usize).copied().filter(|row| *row != NONE);
+            let row = match known {
+                Some(row) => row,
+                // Its account is as the parent left it, or this lane would have heard of it.
+                None => match table.row(slot.address) {
+                    Ok(row) => row,
+                    // Who needs it will fail in the same way, and say so.
+                    Err(_) => continue,
+                },
+            };
+            table.put_slot(row, slot.key, slot.now);
+        }
+    }
+
+    /// Executes transactions ahead of what is committed.
+    pub fn run(&mut self, plan: &Plan<'_>, transactions: Range<usize>) -> Run {
+        let first = transactions.start;
+        let mut run = Run {
+            lane: self.id,
+            first,
+            done: Vec::with_capacity(transactions.len()),
+            accounts: Vec::new(),
+            slots: Vec::new(),
+        };
+        self.machine.table_mut().start_run();
+        for index in transactions {
+            let receipt = self.foresee(plan, index, &mut run);
+            run.done.push(Foreseen { receipt, accounts_end: run.accounts.len(), slots_end: run.slots.len() });
+        }
+        self.machine.table_mut().roll_back();
+        run
+    }
+
+    fn foresee(&mut self, plan: &Plan<'_>, index: usize, run: &mut Run) -> Option<Receipt> {
+        // What a deposit may use depends on all before it, and there are few.
+        let (sender, nonce) = plan.sender(index)?;
+        let table = self.machine.table_mut();
+        let sender = table.row(sender).ok()?;
+        if table.accounts[sender as usize].account.info.nonce < nonce {
+            table.foresee_nonce(sender, nonce);
+        }
+        match plan.execute(&mut self.machine, index, 0) {
+            Ok(Ok(receipt)) => {
+                let spec = self.machine.spec();
+                let table = self.machine.table_mut();
+                let accounts = table.loaded.iter();
+                run.accounts.extend(accounts.map(|row| AccountEffect::of(*row, &table.accounts[*row as usize], spec)));
+                let slots = table.loaded_slots.iter();
+                run.slots.extend(slots.map(|slot| SlotEffect::of(*slot, &table.slots[*slot as usize])));
+                table.settle(spec, true);
+                Some(receipt)
+            }
+            // Whether it is really invalid, and why, is for the committer to say.
+            Ok(Err(_)) => None,
+            Err(_) => {
+                self.machine.forget();
+                None
+            }
+        }
+    }
+}
+
+fn name(names: &mut Vec<u32>, row: u32, place: u32) {
+    let row = row as usize;
+    if row >= names.len() {
+        names.resize(row + 1, NONE);
+    }
+    names[row] = place;
+}
+
+/// Commits a block's transactions in order.
+#[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
+pub struct Committer {
+    ledger: Ledger,
+    names: Vec<Names>,
+    outcome: Outcome,
+}
+
+/// What became of a run. Lanes [`learn`](Lane::learn) its commits in order.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// What was committed.
+    pub commits: Vec<Commit>,
+    /// Transactions that were as foreseen.
+    pub held: usize,
+    /// Transactions that were executed again, or for the first time.
+    pub executed: usize,
+}
+
+impl Committer {
+    /// A committer for so many lanes.
+    pub fn new(plan: &Plan<'_>, lanes: usize) -> Self {
+        let names = (0..lanes).map(|_| Names::default()).collect();
+        Self { ledger: Ledger::new(true), names, outcome: plan.outcome() }
+    }
+
+    /// Runs the system calls, before anything else.
+    ///
+    /// Errors: a system call or a read failed.
+    pub fn start(&mut self, plan: &Plan<'_>, lane: &mut Lane<'_>) -> Result<Commit, Error<Failed>> {
+        for (contract, call) in plan.system_calls() {
+            if !lane.machine.account(contract)?.is_empty_code_hash() {
+                lane.machine.system_call(contract, call)?;
+                self.settle(lane);
+            }
+        }
+        Ok(self.ledger.publish())
+    }
+
+    /// Executes the transactions that are next, on a lane that has learnt all that is committed.
+    ///
+    /// Errors: a read failed.
+    pub fn execute(
+        &mut self,
+        plan: &Plan<'_>,
+        transactions: Range<usize>,
+        lane: &mut Lane<'_>,
+    ) -> Result<Commit, Error<Failed>> {
+        for index in transactions {
+            self.execute_one(plan, index, lane)?;
+        }
+        Ok(self.ledger.publish())
+    }
+
+    /// Commits the run that is next. What does not hold is executed again on `lane`, which has learnt all that is committed.
+    ///
+    /// Errors: a read failed.
+    pub fn commit(&mut self, plan: &Plan<'_>, run: Run, lane: &mut Lane<'_>) -> Result<Committed, Error<Failed>> {
+        let Run { lane: ran_on, first, done, accounts, slots } = run;
+        let (mut accounts_start, mut slots_start) = (0, 0);
+        let mut committed = Committed::default();
+        for (index, foreseen) in (first..).zip(done) {
+            let accounts = &accounts[accounts_start..foreseen.accounts_end];
+            let slots = &slots[slots_start..foreseen.slots_end];
+            (accounts_start, slots_start) = (foreseen.accounts_end, foreseen.slots_end);
+            let names = &mut self.names[ran_on];
+            let holds =
+                plan.refuses(index, self.outcome.gas_used).is_none() && hold(accounts, slots, &mut self.ledger, names);
+            match foreseen.receipt {
+                Some(receipt) if holds => {
+                    self.ledger.index += 1;
+                    apply(accounts, slots, &mut self.ledger, names);
+                    plan.count(&mut self.outcome, index, Ok(receipt));
+                    committed.held += 1;
+                }
+                _ => {
+                    let commit = self.ledger.publish();
+                    lane.learn(&commit);
+                    committed.commits.push(commit);
+                    self.execute_one(plan, index, lane)?;
+                    committed.executed += 1;
+                }
+            }
+        }
+        committed.commits.push(self.ledger.publish());
+        Ok(committed)
+    }
+
+    fn execute_one(&mut self, plan: &Plan<'_>, index: usize, lane: &mut Lane<'_>) -> Result<(), Error<Failed>> {
+        let done = plan.execute(&mut lane.machine, index, self.outcome.gas_used)?;
+        if done.is_ok() {
+            self.ledger.index += 1;
+            self.settle(lane);
+        }
+        plan.count(&mut self.outcome, index, done);
+        Ok(())
+    }
+
+    fn settle(&mut self, lane: &mut Lane<'_>) {
+        let spec = lane.machine.spec();
+        apply_table(lane.machine.table(), spec, &mut self.ledger, &mut self.names[lane.id]);
+        lane.machine.table_mut().settle(spec, false);
+    }
+
+    /// The outcome, when all transactions are committed.
+    pub fn finish(mut self) -> Outcome {
+        (self.outcome.changes, self.outcome.access_list) = self.ledger.finish();
+        self.outcome
+    }
+}

@@ -1,0 +1,420 @@
+//! What a block has committed: every location that counts, as it was before the block and is now, with the history that the access
+//! list needs.
+//!
+//! The ledger is the one judge of a speculative execution: its rows are the state that sequential execution would have seen.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::mem::{replace, take};
+
+use alloy_eip7928::{
+    AccountChanges, BalanceChange, BlockAccessIndex, BlockAccessList, CodeChange, NonceChange, SlotChanges,
+    StorageChange,
+};
+use alloy_primitives::{
+    Address, B256, Bytes, U256,
+    map::{DefaultHashBuilder, HashMap},
+};
+use revm::bytecode::Bytecode;
+use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges};
+
+use crate::table::{Moment, NONE, Place};
+
+/// One change in the access list: where, and to what.
+trait Change {
+    type Value: PartialEq;
+    fn index(&self) -> u64;
+    fn value(&self) -> &Self::Value;
+    fn new(index: u64, value: Self::Value) -> Self;
+}
+
+macro_rules! change {
+    ($change:ident, $value:ty, $field:ident) => {
+        impl Change for $change {
+            type Value = $value;
+            fn index(&self) -> u64 {
+                self.block_access_index.get()
+            }
+            fn value(&self) -> &$value {
+                &self.$field
+            }
+            fn new(index: u64, value: $value) -> Self {
+                Self::new(BlockAccessIndex::new(index), value)
+            }
+        }
+    };
+}
+
+change!(BalanceChange, U256, post_balance);
+change!(NonceChange, u64, new_nonce);
+change!(StorageChange, U256, new_value);
+
+/// Notes that something now is `now`. Several changes at one index are one; a change back is none.
+fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, now: C::Value) {
+    if history.last().is_some_and(|last| last.index() == index) {
+        history.pop();
+        if *history.last().map_or(before_block, C::value) == now {
+            return;
+        }
+    }
+    if history.is_empty() {
+        // Most things change once in a block.
+        history.reserve_exact(1);
+    }
+    history.push(C::new(index, now));
+}
+
+/// One storage slot that was read or written.
+pub(crate) struct LedgerSlot {
+    key: U256,
+    before: U256,
+    pub(crate) now: U256,
+    /// Row of its account.
+    account: u32,
+    /// The account's slot before this one, or [`NONE`].
+    previous: u32,
+    is_dirty: bool,
+    history: Vec<StorageChange>,
+}
+
+/// One account that was read or written.
+pub(crate) struct LedgerRow {
+    pub(crate) address: Address,
+    before: Moment,
+    pub(crate) now: Moment,
+    /// The last of its slots; each knows the one before.
+    last_slot: u32,
+    slots_count: u32,
+    is_dirty: bool,
+    /// Destroyed since the last publication.
+    is_wiped: bool,
+    /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
+    pub(crate) storage_gone: bool,
+    balances: Vec<BalanceChange>,
+    nonces: Vec<NonceChange>,
+    codes: Vec<(u64, B256, Bytes)>,
+    /// The code that it was last given, for the other tables.
+    code: Option<Bytecode>,
+}
+
+/// The committed locations.
+pub(crate) struct Ledger {
+    pub(crate) rows: Vec<LedgerRow>,
+    pub(crate) slots: Vec<LedgerSlot>,
+    /// When several tables work on the block.
+    shared: Option<Shared>,
+    /// EIP-7928 index of what is committed now.
+    pub(crate) index: u64,
+}
+
+/// What several tables need: rows by key, because each numbers them differently, and what they have not yet heard of.
+#[derive(Default)]
+struct Shared {
+    rows: HashMap<Address, u32, DefaultHashBuilder>,
+    slots: HashMap<Place, u32, DefaultHashBuilder>,
+    dirty_rows: Vec<u32>,
+    dirty_slots: Vec<u32>,
+}
+
+/// What has been committed since the last publication, for the tables that did not commit it.
+#[derive(Debug, Default)]
+pub struct Commit {
+    pub(crate) rows: Vec<CommittedRow>,
+    pub(crate) slots: Vec<CommittedSlot>,
+}
+
+/// An account that has changed.
+#[derive(Debug)]
+pub(crate) struct CommittedRow {
+    pub(crate) row: u32,
+    pub(crate) address: Address,
+    pub(crate) now: Moment,
+    pub(crate) code: Option<Bytecode>,
+    pub(crate) is_wiped: bool,
+}
+
+/// A slot that has changed.
+#[derive(Debug)]
+pub(crate) struct CommittedSlot {
+    /// Row of its account, which may itself not have changed.
+    pub(crate) account: u32,
+    pub(crate) address: Address,
+    pub(crate) key: U256,
+    pub(crate) now: U256,
+}
+
+/// Which rows of the ledger a table's rows are.
+#[derive(Default)]
+pub(crate) struct Names {
+    rows: Vec<u32>,
+    slots: Vec<u32>,
+}
+
+fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
+    let row = row as usize;
+    if row >= names.len() {
+        names.resize(row + 1, NONE);
+    }
+    &mut names[row]
+}
+
+impl Names {
+    pub(crate) fn row(&self, row: u32) -> Option<u32> {
+        self.rows.get(row as usize).copied().filter(|row| *row != NONE)
+    }
+}
+
+impl Ledger {
+    /// A ledger for one table, or for several.
+    pub(crate) fn new(several: bool) -> Self {
+        Self { rows: Vec::new(), slots: Vec::new(), shared: several.then(Shared::default), index: 0 }
+    }
+
+    /// Row of an account that a table calls `row`.
+    pub(crate) fn find(&mut self, names: &mut Names, row: u32, address: Address) -> Option<u32> {
+        let name = name(&mut names.rows, row);
+        if *name == NONE {
+            *name = *self.shared.as_ref()?.rows.get(&address)?;
+        }
+        Some(*name)
+    }
+
+    /// As [`Ledger::find`], and makes the row when there is none; `before` is then how the account was before the block.
+    pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: Moment) -> u32 {
+        if let Some(row) = self.find(names, row, address) {
+            return row;
+        }
+        let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
+        self.rows.push(LedgerRow {
+            address,
+            before,
+            now: before,
+            last_slot: NONE,
+            slots_count: 0,
+            is_dirty: false,
+            is_wiped: false,
+            storage_gone: false,
+            balances: Vec::new(),
+            nonces: Vec::new(),
+            codes: Vec::new(),
+            code: None,
+        });
+        if let Some(shared) = &mut self.shared {
+            shared.rows.insert(address, new);
+        }
+        *name(&mut names.rows, row) = new;
+        new
+    }
+
+    /// Row of a slot that a table calls `slot`, of the account with this row.
+    pub(crate) fn find_slot(&mut self, names: &mut Names, slot: u32, row: u32, key: U256) -> Option<u32> {
+        let name = name(&mut names.slots, slot);
+        if *name == NONE {
+            *name = *self.shared.as_ref()?.slots.get(&Place(row, key))?;
+        }
+        Some(*name)
+    }
+
+    /// As [`Ledger::find_slot`], and makes the row when there is none.
+    pub(crate) fn slot(&mut self, names: &mut Names, slot: u32, place: Place, before: U256) -> u32 {
+        let Place(row, key) = place;
+        if let Some(slot) = self.find_slot(names, slot, row, key) {
+            return slot;
+        }
+        let new = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
+        let account = &mut self.rows[row as usize];
+        account.slots_count += 1;
+        let previous = replace(&mut account.last_slot, new);
+        self.slots.push(LedgerSlot {
+            key,
+            before,
+            now: before,
+            account: row,
+            previous,
+            is_dirty: false,
+            history: Vec::new(),
+        });
+        if let Some(shared) = &mut self.shared {
+            shared.slots.insert(Place(row, key), new);
+        }
+        *name(&mut names.slots, slot) = new;
+        new
+    }
+
+    /// Commits what an account now is.
+    pub(crate) fn set(&mut self, row: u32, now: Moment, code: Option<&Bytecode>) {
+        self.mark(row);
+        let index = self.index;
+        let row = &mut self.rows[row as usize];
+        if now.balance != row.now.balance {
+            note(&mut row.balances, index, &row.before.balance, now.balance);
+        }
+        if now.nonce != row.now.nonce {
+            note(&mut row.nonces, index, &row.before.nonce, now.nonce);
+        }
+        if now.code_hash != row.now.code_hash {
+            // As `note` does, but codes are compared by their hashes.
+            if row.codes.last().is_some_and(|(last, ..)| *last == index) {
+                row.codes.pop();
+            }
+            if row.codes.last().map_or(row.before.code_hash, |(_, hash, _)| *hash) != now.code_hash {
+                row.codes.push((index, now.code_hash, code.map(Bytecode::original_bytes).unwrap_or_default()));
+            }
+            row.code = code.cloned();
+        }
+        row.now = now;
+    }
+
+    /// Commits what a slot now holds.
+    pub(crate) fn set_slot(&mut self, slot: u32, now: U256) {
+        let row = &mut self.slots[slot as usize];
+        if row.now != now {
+            row.now = now;
+            note(&mut row.history, self.index, &row.before, now);
+            if let Some(shared) = self.shared.as_mut().filter(|_| !replace(&mut row.is_dirty, true)) {
+                shared.dirty_slots.push(slot);
+            }
+        }
+    }
+
+    fn mark(&mut self, row: u32) {
+        let is_dirty = &mut self.rows[row as usize].is_dirty;
+        if let Some(shared) = self.shared.as_mut().filter(|_| !replace(is_dirty, true)) {
+            shared.dirty_rows.push(row);
+        }
+    }
+
+    /// What has been committed since it was last asked for.
+    pub(crate) fn publish(&mut self) -> Commit {
+        let Some(shared) = &mut self.shared else { return Commit::default() };
+        let rows = shared.dirty_rows.drain(..).map(|index| {
+            let row = &mut self.rows[index as usize];
+            row.is_dirty = false;
+            CommittedRow {
+                row: index,
+                address: row.address,
+                now: row.now,
+                code: row.code.clone(),
+                is_wiped: take(&mut row.is_wiped),
+            }
+        });
+        let rows = rows.collect();
+        let slots = shared.dirty_slots.drain(..).map(|slot| {
+            let slot = &mut self.slots[slot as usize];
+            slot.is_dirty = false;
+            let address = self.rows[slot.account as usize].address;
+            CommittedSlot { account: slot.account, address, key: slot.key, now: slot.now }
+        });
+        Commit { rows, slots: slots.collect() }
+    }
+
+    /// Commits that an account was destroyed: its storage is empty.
+    pub(crate) fn wipe(&mut self, row: u32) {
+        self.mark(row);
+        let row = &mut self.rows[row as usize];
+        row.storage_gone = true;
+        row.is_wiped = true;
+        let mut index = row.last_slot;
+        while index != NONE {
+            let slot = &mut self.slots[index as usize];
+            if !slot.now.is_zero() {
+                slot.now = U256::ZERO;
+                note(&mut slot.history, self.index, &slot.before, U256::ZERO);
+            }
+            index = slot.previous;
+        }
+    }
+
+    /// What the block changed, and its access list.
+    pub(crate) fn finish(mut self) -> (StateChanges, BlockAccessList) {
+        let mut changes = StateChanges::default();
+        let mut access_list = BlockAccessList::with_capacity(self.rows.len());
+        let mut accounts = Vec::with_capacity(self.rows.len());
+        let mut keys = Vec::new();
+        for position in self.sorted() {
+            let row = &mut self.rows[position];
+            row.sort_slots(&self.slots, &mut keys);
+            if let Some(change) = row.change(&self.slots, &keys) {
+                changes.codes.extend(row.new_code());
+                accounts.push((row.address, change));
+            }
+            access_list.push(row.take_access(&mut self.slots, &keys));
+        }
+        // From a sorted run, so built in one pass.
+        changes.accounts = accounts.into_iter().collect();
+        (changes, access_list)
+    }
+
+    /// Positions in order of the addresses. Rows are large and far apart, so a short key is sorted in their place.
+    fn sorted(&self) -> impl Iterator<Item = usize> + use<> {
+        let start = |address: &Address| u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"));
+        let rows = self.rows.iter().enumerate();
+        let mut keys: Vec<_> = rows.map(|(position, row)| (start(&row.address), position)).collect();
+        keys.sort_unstable_by(|(a, i), (b, j)| {
+            a.cmp(b).then_with(|| self.rows[*i].address.cmp(&self.rows[*j].address))
+        });
+        keys.into_iter().map(|(_, position)| position)
+    }
+}
+
+impl LedgerRow {
+    fn wiped(&self) -> bool {
+        self.storage_gone && self.before.exists
+    }
+
+    /// The account's slots in order of their keys. Short prefixes are sorted in place of the slots.
+    fn sort_slots(&self, slots: &[LedgerSlot], sorted: &mut Vec<(u64, u32)>) {
+        sorted.clear();
+        sorted.reserve(self.slots_count as usize);
+        let mut index = self.last_slot;
+        while index != NONE {
+            let slot = &slots[index as usize];
+            sorted.push((slot.key.as_limbs()[3], index));
+            index = slot.previous;
+        }
+        sorted.sort_unstable_by(|(a, i), (b, j)| {
+            a.cmp(b).then_with(|| slots[*i as usize].key.cmp(&slots[*j as usize].key))
+        });
+    }
+
+    /// The difference from before the block, if there is one.
+    fn change(&self, slots: &[LedgerSlot], sorted: &[(u64, u32)]) -> Option<AccountChange> {
+        let account: Option<Account> = self.now.account();
+        let wiped = self.wiped();
+        let differs = |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
+        let slots = sorted.iter().map(|(_, slot)| &slots[*slot as usize]);
+        let storage: BTreeMap<_, _> = slots.filter(differs).map(|slot| (slot.key, slot.now)).collect();
+        if self.now == self.before && storage.is_empty() && !wiped {
+            return None;
+        }
+        Some(AccountChange { account, storage_wiped: wiped, storage })
+    }
+
+    /// The code that the account has now and did not have before the block.
+    fn new_code(&self) -> Option<(B256, Bytes)> {
+        let (_, hash, bytes) = self.codes.last()?;
+        (*hash != self.before.code_hash && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
+    }
+
+    /// The account's part of the access list; it is gone from here then.
+    fn take_access(&mut self, slots: &mut [LedgerSlot], sorted: &[(u64, u32)]) -> AccountChanges {
+        let mut storage_changes = Vec::new();
+        let mut storage_reads = Vec::new();
+        for (_, slot) in sorted {
+            let slot = &mut slots[*slot as usize];
+            if slot.history.is_empty() {
+                storage_reads.push(slot.key);
+            } else {
+                storage_changes.push(SlotChanges::new(slot.key, take(&mut slot.history)));
+            }
+        }
+        let codes = take(&mut self.codes).into_iter();
+        AccountChanges {
+            address: self.address,
+            storage_changes,
+            storage_reads,
+            balance_changes: take(&mut self.balances),
+            nonce_changes: take(&mut self.nonces),
+            code_changes: codes.map(|(at, _, code)| CodeChange::new(BlockAccessIndex::new(at), code)).collect(),
+        }
+    }
+}

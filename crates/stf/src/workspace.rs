@@ -1,0 +1,21 @@
+//! What an executor keeps from block to block.
+
+use crate::{codes::Codes, preimages::Preimages, table::Rows};
+
+/// Analysed code, and memory that need not grow anew.
+///
+/// Only a saving: execution with a used workspace, a new one, or one from another chain gives the same outcome.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "it holds nothing to look at")]
+pub struct Workspace {
+    pub(crate) codes: Codes,
+    pub(crate) rows: Rows,
+    pub(crate) preimages: Preimages,
+}
+
+impl Workspace {
+    /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
+    pub fn forget_preimages(&mut self) {
+        self.preimages = Preimages::default();
+    }
+}
