@@ -207,7 +207,7 @@ impl Arena {
     /// Hashes everything that is not hashed yet, from node `from` on: lowest first, and all of one height at once.
     ///
     /// Nothing from there on may refer to an earlier node that has no hash.
-    fn resolve(&mut self, from: usize) {
+    pub(crate) fn resolve(&mut self, from: usize) {
         let mut waiting: Vec<usize> = (from..self.nodes.len()).filter(|&id| self.nodes[id].hash.is_none()).collect();
         waiting.sort_by_key(|&id| self.nodes[id].height);
         let mut rest = &waiting[..];

@@ -84,12 +84,7 @@ impl HashedChanges {
         let start = self.slots.len();
         self.slots.extend_from_slice(change.slots);
         let slots = start..self.slots.len();
-        self.accounts.push(AccountEntry {
-            key,
-            account: change.account,
-            storage_wiped: change.storage_wiped,
-            slots,
-        });
+        self.accounts.push(AccountEntry { key, account: change.account, storage_wiped: change.storage_wiped, slots });
         Ok(())
     }
 

@@ -138,6 +138,11 @@ impl Output {
         self.arena.len()
     }
 
+    /// Hashes all nodes that were encoded after the mark; they must not refer to earlier ones that are not hashed.
+    pub(crate) fn hash_from(&mut self, mark: usize) {
+        self.arena.resolve(mark);
+    }
+
     /// The hash of a node that, like all below it, was encoded after the mark.
     pub(crate) fn hash_now(&mut self, id: NodeId, mark: usize) -> B256 {
         self.arena.hash_now(id, mark)

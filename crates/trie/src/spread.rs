@@ -46,10 +46,18 @@ fn one_by_one<R: NodeRead, S: Spread<R>, C: Change>(
     out: &mut Output,
 ) -> Read<(), R> {
     for group in Groups::new(changes, path.len(), siblings.moving()) {
+        let mark = out.mark();
         walk.visit_child(path, group, siblings, out)?;
+        if C::weight(group.1) >= HASH_KEYS_MIN {
+            out.hash_from(mark);
+        }
     }
     Ok(())
 }
+
+/// Fewest changed accounts and slots below a branch that are worth hashing on their own: enough to fill the lanes, and few
+/// enough that the nodes are still in the processor's cache.
+const HASH_KEYS_MIN: usize = 64;
 
 /// Fewest changed accounts and slots below a branch whose children [`crate::update_parallel`] shares out: with fewer, threads
 /// cost more than they save, and too few nodes are hashed at once.

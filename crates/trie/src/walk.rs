@@ -73,9 +73,7 @@ impl Old {
                 let value = out.value(|values| values.extend_from_slice(value), None);
                 Some(Subtree::Leaf { key: *key, value })
             }
-            Self::Branch { path, node } => {
-                Some(Subtree::Branch { path: *path, node: Reference::Known(node.clone()) })
-            }
+            Self::Branch { path, node } => Some(Subtree::Branch { path: *path, node: Reference::Known(node.clone()) }),
         }
     }
 }
@@ -313,7 +311,8 @@ impl<R: NodeRead, S: Spread<R>> Walk<'_, R, S> {
             for index in mark..out.children.len() {
                 let Child { nibble, slot, subtree } = out.children[index].clone();
                 let reference = out.stand((owner, &child(&place.path, nibble), slot), subtree);
-                references[usize::from(nibble)] = reference.or_else(|| RlpNode::from_raw(EMPTY_CHILD).map(Reference::Known));
+                references[usize::from(nibble)] =
+                    reference.or_else(|| RlpNode::from_raw(EMPTY_CHILD).map(Reference::Known));
             }
             out.children.truncate(mark);
             let node = out.put_branch((owner, &place.path, place.slot), before, &references);

@@ -43,7 +43,7 @@ const ROUND_CONSTANTS: [u64; 24] = [
 /// The 24 rounds on `$a`, 25 vectors, word (x, y) at `x + 5 * y`. Source: FIPS 202, 3.2 and 3.3.
 ///
 /// A macro and not a function over a trait, because only code that stands inside a function compiled for the instructions may
-/// use them.
+/// use them. A row is finished before the next is begun, so that the state stays in 32 registers.
 macro_rules! rounds {
     ($a:ident, $splat:ident, $xor:ident, $xor3:ident, $chi:ident, $rol:ident) => {
         for constant in ROUND_CONSTANTS {
@@ -53,50 +53,59 @@ macro_rules! rounds {
             let c2 = $xor3!($xor3!($a[2], $a[7], $a[12]), $a[17], $a[22]);
             let c3 = $xor3!($xor3!($a[3], $a[8], $a[13]), $a[18], $a[23]);
             let c4 = $xor3!($xor3!($a[4], $a[9], $a[14]), $a[19], $a[24]);
-            let r = [$rol!(c0, 1), $rol!(c1, 1), $rol!(c2, 1), $rol!(c3, 1), $rol!(c4, 1)];
-            let theta = |x: usize, word| match x {
-                0 => $xor3!(word, c4, r[1]),
-                1 => $xor3!(word, c0, r[2]),
-                2 => $xor3!(word, c1, r[3]),
-                3 => $xor3!(word, c2, r[4]),
-                _ => $xor3!(word, c3, r[0]),
-            };
-            // ρ and π
-            let b = [
-                theta(0, $a[0]),
-                $rol!(theta(1, $a[6]), 44),
-                $rol!(theta(2, $a[12]), 43),
-                $rol!(theta(3, $a[18]), 21),
-                $rol!(theta(4, $a[24]), 14),
-                $rol!(theta(3, $a[3]), 28),
-                $rol!(theta(4, $a[9]), 20),
-                $rol!(theta(0, $a[10]), 3),
-                $rol!(theta(1, $a[16]), 45),
-                $rol!(theta(2, $a[22]), 61),
-                $rol!(theta(1, $a[1]), 1),
-                $rol!(theta(2, $a[7]), 6),
-                $rol!(theta(3, $a[13]), 25),
-                $rol!(theta(4, $a[19]), 8),
-                $rol!(theta(0, $a[20]), 18),
-                $rol!(theta(4, $a[4]), 27),
-                $rol!(theta(0, $a[5]), 36),
-                $rol!(theta(1, $a[11]), 10),
-                $rol!(theta(2, $a[17]), 15),
-                $rol!(theta(3, $a[23]), 56),
-                $rol!(theta(2, $a[2]), 62),
-                $rol!(theta(3, $a[8]), 55),
-                $rol!(theta(4, $a[14]), 39),
-                $rol!(theta(0, $a[15]), 41),
-                $rol!(theta(1, $a[21]), 2),
-            ];
-            // χ
-            for y in [0, 5, 10, 15, 20] {
-                for x in 0..5 {
-                    $a[y + x] = $chi!(b[y + x], b[y + (x + 1) % 5], b[y + (x + 2) % 5]);
-                }
+            let d0 = $xor(c4, $rol!(c1, 1));
+            let d1 = $xor(c0, $rol!(c2, 1));
+            let d2 = $xor(c1, $rol!(c3, 1));
+            let d3 = $xor(c2, $rol!(c4, 1));
+            let d4 = $xor(c3, $rol!(c0, 1));
+            // ρ, π and χ of a row; the words in it come from all rows.
+            macro_rules! row {
+                ($w0:expr, $w1:expr, $w2:expr, $w3:expr, $w4:expr) => {{
+                    let (w0, w1, w2, w3, w4) = ($w0, $w1, $w2, $w3, $w4);
+                    [$chi!(w0, w1, w2), $chi!(w1, w2, w3), $chi!(w2, w3, w4), $chi!(w3, w4, w0), $chi!(w4, w0, w1)]
+                }};
             }
+            let [e0, e1, e2, e3, e4] = row!(
+                $xor($a[0], d0),
+                $rol!($xor($a[6], d1), 44),
+                $rol!($xor($a[12], d2), 43),
+                $rol!($xor($a[18], d3), 21),
+                $rol!($xor($a[24], d4), 14)
+            );
+            let [e5, e6, e7, e8, e9] = row!(
+                $rol!($xor($a[3], d3), 28),
+                $rol!($xor($a[9], d4), 20),
+                $rol!($xor($a[10], d0), 3),
+                $rol!($xor($a[16], d1), 45),
+                $rol!($xor($a[22], d2), 61)
+            );
+            let [e10, e11, e12, e13, e14] = row!(
+                $rol!($xor($a[1], d1), 1),
+                $rol!($xor($a[7], d2), 6),
+                $rol!($xor($a[13], d3), 25),
+                $rol!($xor($a[19], d4), 8),
+                $rol!($xor($a[20], d0), 18)
+            );
+            let [e15, e16, e17, e18, e19] = row!(
+                $rol!($xor($a[4], d4), 27),
+                $rol!($xor($a[5], d0), 36),
+                $rol!($xor($a[11], d1), 10),
+                $rol!($xor($a[17], d2), 15),
+                $rol!($xor($a[23], d3), 56)
+            );
+            let [e20, e21, e22, e23, e24] = row!(
+                $rol!($xor($a[2], d2), 62),
+                $rol!($xor($a[8], d3), 55),
+                $rol!($xor($a[14], d4), 39),
+                $rol!($xor($a[15], d0), 41),
+                $rol!($xor($a[21], d1), 2)
+            );
             // ι
-            $a[0] = $xor($a[0], $splat(constant.cast_signed()));
+            let e0 = $xor(e0, $splat(constant.cast_signed()));
+            $a = [
+                e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15, e16, e17, e18, e19, e20, e21,
+                e22, e23, e24,
+            ];
         }
     };
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use proptest::prelude::*;
+use sluice_types::{Account, AccountChange, GenesisState, StateChanges};
 
 use super::{MapStore, a_block, after, large_state, naive_nodes, naive_state_nodes, play};
 use crate::{
-    EMPTY_ROOT_HASH, Nibbles, account::slot_to_value, naive_state_root, update, update::update_slots, update_parallel,
+    EMPTY_ROOT_HASH, Error, HashedAccount, HashedChanges, Nibbles, PARALLEL_KEYS_MIN, account::slot_to_value,
+    naive_state_root, update, update::update_slots, update_hashed, update_hashed_parallel, update_parallel,
 };
 
 /// Places where chosen keys may part: at the root, early, in the middle, and in the last nibbles, where nodes are inlined.
@@ -130,4 +132,109 @@ fn parallel_equals_sequential() {
     let mut left = state;
     left.accounts.retain(|address, _| *address == survivor);
     assert_eq!((sequential.0, store.0), naive_state_nodes(&left));
+}
+
+/// Deterministic changes to `state`, applied to it: new, changed and destroyed accounts; written, zeroed and wiped storage.
+fn churn(state: &mut GenesisState, seed: u64, (accounts, slots): (u64, u64)) -> StateChanges {
+    let mut changes = StateChanges::default();
+    for index in 0..accounts {
+        let random = |salt: u64| u64::from(keccak256([seed, index, salt].map(u64::to_be_bytes).concat())[0]);
+        let address = Address::from_slice(&keccak256((index + random(0) % 8).to_be_bytes())[12..]);
+        if changes.accounts.contains_key(&address) {
+            continue;
+        }
+        let old = state.accounts.remove(&address);
+        let storage_wiped = random(1) < 32;
+        let mut storage = old.filter(|_| !storage_wiped).map(|(_, storage)| storage).unwrap_or_default();
+        let mut change = AccountChange { storage_wiped, ..Default::default() };
+        if random(2) >= 48 {
+            // A wiped storage that is written anew is at times what it was.
+            let slots = (0..slots).map(|slot| (U256::from(slot), U256::from((slot + random(3) / 128) % 4)));
+            change.storage = slots.filter(|(slot, _)| slot % U256::from(3) != U256::from(random(4) % 3)).collect();
+            storage.extend(change.storage.clone());
+            storage.retain(|_, value| !value.is_zero());
+            let account = Account { nonce: 1, balance: U256::from(random(5) % 2), ..Default::default() };
+            change.account = Some(account);
+            state.accounts.insert(address, (account, storage));
+        }
+        changes.accounts.insert(address, change);
+    }
+    changes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// From many small storage tries to few that are split among threads themselves.
+    #[test]
+    fn parallel_equals_sequential_equals_naive(
+        seeds in proptest::collection::vec(any::<u64>(), 2..5),
+        size in prop_oneof![Just((600, 0)), Just((250, 6)), Just((40, 40)), Just((3, 900)), Just((1, 1200))],
+    ) {
+        let (mut store, mut root, mut state) = (MapStore::default(), EMPTY_ROOT_HASH, GenesisState::default());
+        for seed in seeds {
+            let changes = churn(&mut state, seed, size);
+            let sequential = update(&store, root, &changes).unwrap();
+            prop_assert_eq!(&update_parallel(&store, root, &changes).unwrap(), &sequential);
+            root = sequential.0;
+            store.apply(sequential.1);
+            let (naive_root, nodes) = naive_state_nodes(&state);
+            prop_assert_eq!(root, naive_root);
+            prop_assert_eq!(&store.0, &nodes);
+        }
+    }
+}
+
+#[test]
+fn storage_wiped_and_written_as_it_was_changes_no_node_of_the_accounts() {
+    let mut state = large_state(50);
+    let storage = (0..2 * PARALLEL_KEYS_MIN as u64).map(|slot| (U256::from(slot), U256::from(slot + 1)));
+    state.insert(Address::ZERO, 1, U256::ZERO, Default::default(), storage.collect());
+    let mut store = MapStore::default();
+    let changes = state.into_changes();
+    let (root, nodes) = update(&store, EMPTY_ROOT_HASH, &changes).unwrap();
+    store.apply(nodes);
+    let mut again = changes;
+    for change in again.accounts.values_mut() {
+        change.storage_wiped = true;
+    }
+    let (same, nodes) = update(&store, root, &again).unwrap();
+    assert_eq!(same, root);
+    assert!(nodes.nodes.keys().all(|(owner, _)| owner.is_some()));
+    assert_eq!(update_parallel(&store, root, &again).unwrap(), (same, nodes));
+}
+
+#[test]
+fn hashed_keys_give_what_their_preimages_give() {
+    let changes = large_state(700).into_changes();
+    let mut accounts: Vec<_> = changes.accounts.iter().map(|(address, change)| (keccak256(address), change)).collect();
+    accounts.sort_unstable_by_key(|(key, _)| *key);
+    let mut hashed = HashedChanges::default();
+    for (hashed_address, change) in accounts {
+        let mut slots: Vec<_> =
+            change.storage.iter().map(|(slot, value)| (keccak256(B256::from(*slot)), *value)).collect();
+        slots.sort_unstable();
+        let (account, storage_wiped) = (change.account, change.storage_wiped);
+        hashed.push(HashedAccount { hashed_address, account, storage_wiped, slots: &slots }).unwrap();
+    }
+    assert_eq!(hashed, HashedChanges::new(&changes));
+    let expected = update(&MapStore::default(), EMPTY_ROOT_HASH, &changes).unwrap();
+    assert_eq!(update_hashed(&MapStore::default(), EMPTY_ROOT_HASH, &hashed).unwrap(), expected);
+    assert_eq!(update_hashed_parallel(&MapStore::default(), EMPTY_ROOT_HASH, &hashed).unwrap(), expected);
+}
+
+#[test]
+fn rejects_hashed_keys_out_of_order() {
+    let [low, high] = [B256::repeat_byte(1), B256::repeat_byte(2)];
+    let account = |hashed_address| HashedAccount { hashed_address, account: None, storage_wiped: false, slots: &[] };
+    let mut changes = HashedChanges::default();
+    changes.push(account(high)).unwrap();
+    let before = changes.clone();
+    assert_eq!(changes.push(account(low)), Err(Error::NotSorted(low)));
+    assert_eq!(changes.push(account(high)), Err(Error::NotSorted(high)));
+    for slots in [[(high, U256::ONE), (low, U256::ONE)], [(high, U256::ONE), (high, U256::ZERO)]] {
+        let change = HashedAccount { slots: &slots, ..account(B256::repeat_byte(3)) };
+        assert_eq!(changes.push(change), Err(Error::NotSorted(slots[1].0)));
+    }
+    assert_eq!(changes, before);
 }
