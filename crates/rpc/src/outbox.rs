@@ -188,7 +188,8 @@ impl OutboxIndex {
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::b256;
+    use alloy_primitives::{address, b256, bytes};
+    use alloy_sol_types::SolValue;
 
     use super::*;
 
@@ -208,6 +209,34 @@ mod tests {
     fn empty_root_is_the_contracts() {
         // Source: `Outbox.EMPTY_ROOT`.
         assert_eq!(empty(DEPTH), b256!("27ae5ba08d7291c96c8cbddcc148bf48a6d68c7974b94356f53754ef6171d757"));
+    }
+
+    /// Source: `test_RootsAreTheDocumentedOnes` in `contracts/test/l2/Outbox.t.sol`; a leaf as in `OutboxTree.leafHash`.
+    #[test]
+    fn roots_are_the_contracts() {
+        let (alice, bob) = (
+            address!("00000000000000000000000000000000000a11ce"),
+            address!("0000000000000000000000000000000000000b0b"),
+        );
+        let mut tree = Tree::default();
+        for (index, (sender, target, value, data, root)) in [
+            (bob, alice, 0, bytes!(""), b256!("7199e2d624c2e32ad2a6aca356f051c5e6ab3a8fdc306510d63c18c338dc354a")),
+            (
+                alice,
+                bob,
+                7,
+                bytes!("deadbeef"),
+                b256!("90e9402ff99e8c7bf25319b33eabc89545ed0efbfe3bdbaeff08d4b586352187"),
+            ),
+            (alice, alice, 1, bytes!(""), b256!("fc5b9a935b63531f895f0551a26eea678f6362b21a9c679996787dbdbe5670bb")),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let leaf = keccak256((U256::from(index), sender, target, U256::from(value), keccak256(data)).abi_encode());
+            tree.push(leaf);
+            assert_eq!(root_from(leaf, index, &tree.proof(index, index + 1)), root, "after message {index}");
+        }
     }
 
     #[test]

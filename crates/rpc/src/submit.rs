@@ -76,7 +76,7 @@ async fn accept(backend: &Backend, raw: Bytes) -> Answer<B256> {
         (Some(pool), _) => Ok(pool.submit(raw).await?),
         (None, Some(sequencer)) => forward(sequencer, raw).await,
         (None, None) => Err(Failure::server(
-            "this node follows the chain and takes no transactions; send to a sequencer's RPC, or set sequencer_url on this node",
+            "this node follows the chain and takes no transactions; send to a sequencer's RPC, or set sequencer_rpc in this node's config",
         )),
     }
 }
