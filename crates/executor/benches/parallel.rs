@@ -16,6 +16,10 @@ use sluice_executor::Executor;
 use sluice_stf::Plan;
 use vectors::{MainnetBlock, mainnet_blocks};
 
+/// The node's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs of each block on each side.
 const ROUNDS: usize = 21;
 

@@ -7,8 +7,9 @@ use std::{
     ops::Range,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use sluice_stf::{
@@ -16,7 +17,9 @@ use sluice_stf::{
     engine::{Failed, Reader},
     lanes::{Commit, Committer, Lane, Run},
 };
-use sluice_types::{Outcome, StateRead};
+use sluice_types::StateRead;
+
+use crate::estimate::in_ns;
 
 /// Transactions executed again, with hardly one as foreseen among them, after which a block is taken for a chain of dependent
 /// transactions.
@@ -30,6 +33,8 @@ pub(crate) struct Block<'p> {
     runs: Vec<Range<usize>>,
     /// The next run that nobody has claimed.
     claimed: AtomicUsize,
+    /// How long each run took, nanoseconds.
+    took_ns: Vec<AtomicU64>,
     /// Runs that are executed and not yet committed.
     ready: Vec<Mutex<Option<Run>>>,
     token: Mutex<Token>,
@@ -45,8 +50,7 @@ pub(crate) struct Block<'p> {
 
 /// What only one worker at a time may do.
 struct Token {
-    /// `None` before the system calls have run, and after the end.
-    committer: Option<Committer>,
+    committer: Committer,
     started: bool,
     /// Transactions executed again since many were as foreseen.
     chain: usize,
@@ -69,14 +73,16 @@ pub(crate) fn lanes_for<'a, S: StateRead>(
 }
 
 impl<'p> Block<'p> {
-    pub(crate) fn new(plan: &'p Plan<'p>, runs: Vec<Range<usize>>, workers: usize) -> Self {
+    pub(crate) fn new(plan: &'p Plan<'p>, runs: Vec<Range<usize>>, committer: Committer) -> Self {
         let ready = runs.iter().map(|_| Mutex::new(None)).collect();
+        let took_ns = runs.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
             plan,
             runs,
+            took_ns,
             claimed: AtomicUsize::new(0),
             ready,
-            token: Mutex::new(Token { committer: Some(Committer::new(plan, workers)), started: false, chain: 0 }),
+            token: Mutex::new(Token { committer, started: false, chain: 0 }),
             committed: AtomicUsize::new(0),
             log: RwLock::new(Vec::new()),
             alone_until: Mutex::new(0),
@@ -101,7 +107,9 @@ impl<'p> Block<'p> {
             }
             if !self.execute_next(worker, claimed)? {
                 self.learn(worker);
+                let start = Instant::now();
                 let run = worker.lane.run(self.plan, self.runs[claimed].clone());
+                self.note_time(claimed, start);
                 *lock(&self.ready[claimed]) = Some(run);
             }
         }
@@ -114,10 +122,15 @@ impl<'p> Block<'p> {
         self.alone_over.notify_all();
     }
 
-    /// The outcome. Called when all workers have ended, and none has failed.
-    pub(crate) fn finish(&self) -> Outcome {
-        let committer = lock(&self.token).committer.take();
-        committer.expect("a block ends once").finish()
+    /// Ends the block, when all workers have ended and none has failed. Also tells how long each run took.
+    pub(crate) fn end(self) -> (Committer, Vec<(Range<usize>, Duration)>) {
+        let token = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let took = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
+        (token.committer, self.runs.into_iter().zip(took).collect())
+    }
+
+    fn note_time(&self, run: usize, start: Instant) {
+        self.took_ns[run].store(in_ns(start.elapsed()), Ordering::Relaxed);
     }
 
     /// Executes a claimed run for good if all before it is committed. Otherwise says that it must be foreseen.
@@ -131,8 +144,9 @@ impl<'p> Block<'p> {
         }
         self.start(&mut token, worker)?;
         self.learn(worker);
-        let committer = token.committer.as_mut().expect("the block has not ended");
-        let commit = committer.execute(self.plan, self.runs[claimed].clone(), &mut worker.lane)?;
+        let start = Instant::now();
+        let commit = token.committer.execute(self.plan, self.runs[claimed].clone(), &mut worker.lane)?;
+        self.note_time(claimed, start);
         self.publish([commit]);
         self.advance(claimed + 1);
         Ok(true)
@@ -158,22 +172,15 @@ impl<'p> Block<'p> {
     fn start(&self, token: &mut Token, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
         if !token.started {
             token.started = true;
-            let committer = token.committer.as_mut().expect("the block has not ended");
-            let commit = committer.start(self.plan, &mut worker.lane)?;
+            let commit = token.committer.start(self.plan, &mut worker.lane)?;
             self.publish([commit]);
         }
         Ok(())
     }
 
-    fn commit(
-        &self,
-        token: &mut MutexGuard<'_, Token>,
-        worker: &mut Worker<'_>,
-        run: Run,
-    ) -> Result<(), Error<Failed>> {
+    fn commit(&self, token: &mut Token, worker: &mut Worker<'_>, run: Run) -> Result<(), Error<Failed>> {
         self.learn(worker);
-        let committer = token.committer.as_mut().expect("the block has not ended");
-        let done = committer.commit(self.plan, run, &mut worker.lane)?;
+        let done = token.committer.commit(self.plan, run, &mut worker.lane)?;
         metrics::counter!("executor_foreseen_total").increment(done.held as u64);
         metrics::counter!("executor_executed_again_total").increment(done.executed as u64);
         self.publish(done.commits);
@@ -226,6 +233,6 @@ impl<'p> Block<'p> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,69 +1,90 @@
-//! What a transaction will cost, from what such transactions have cost.
+//! How long a transaction will take, from how long such transactions took.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use alloy_primitives::{TxKind, map::HashMap};
 use sluice_stf::Plan;
-use sluice_types::Receipt;
+use sluice_types::Outcome;
 
-/// Calls whose cost is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set that fits.
+/// Calls whose time is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
-/// Work of one run, in gas of ordinary contract code: some 50 microseconds, long against handing it over.
-pub const RUN_WORK: u64 = 150_000;
+/// Time of one run, long against handing it over.
+pub const RUN_TIME: Duration = Duration::from_micros(60);
+/// Time of the last runs of a block, short so that all workers end together.
+pub const LAST_RUN_TIME: Duration = Duration::from_micros(15);
 /// Most transactions in one run, so that a conflict is noticed before much has been built on it.
 pub const RUN_TRANSACTIONS_MAX: usize = 64;
-/// Work from which on a block is shared among workers. Below it, waking them costs more than they save.
-pub const SHARED_WORK_MIN: u64 = 900_000;
+/// Time from which on a block is shared among workers. Below it, waking them costs more than they save.
+pub const SHARED_TIME_MIN: Duration = Duration::from_micros(250);
 
-/// Work of a transfer of value and nothing else, which runs no code.
-const TRANSFER_WORK: u64 = 2_000;
-/// Work of a call that was never seen, if its gas limit allows as much.
-const UNKNOWN_WORK: u64 = 60_000;
+/// Nanoseconds of a transfer of value and nothing else, which runs no code.
+const TRANSFER_NS: u64 = 500;
+/// Nanoseconds of a call that was never seen, if its gas limit allows as many.
+const UNKNOWN_NS: u64 = 20_000;
+/// Gas for which contract code seldom takes longer than a nanosecond.
+const GAS_PER_NS: u64 = 2;
 
-/// What calls have cost, by contract and function.
+/// How long calls took, by contract and function.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
-    work: HashMap<(TxKind, [u8; 4]), u64>,
+    ns: HashMap<(TxKind, [u8; 4]), u64>,
 }
 
 impl Estimates {
     fn of(&self, plan: &Plan<'_>, index: usize) -> u64 {
-        plan.call(index).map_or(TRANSFER_WORK, |(kind, selector, gas_limit)| {
-            self.work.get(&(kind, selector)).copied().unwrap_or(UNKNOWN_WORK).min(gas_limit)
+        plan.call(index).map_or(TRANSFER_NS, |(kind, selector, gas_limit)| {
+            let known = self.ns.get(&(kind, selector)).copied();
+            known.unwrap_or_else(|| UNKNOWN_NS.min(gas_limit / GAS_PER_NS))
         })
     }
 
-    /// Learns from a block.
-    pub(crate) fn learn(&mut self, plan: &Plan<'_>, executed: &[usize], receipts: &[Receipt]) {
-        for (&index, receipt) in executed.iter().zip(receipts) {
-            let Some((kind, selector, _)) = plan.call(index) else { continue };
-            if self.work.len() >= CALLS_KNOWN_MAX {
-                self.work.clear();
+    /// Learns from a run, which are these transactions, and took so long. Within it, time went where gas went.
+    pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, run: &Range<usize>, took: Duration) {
+        let first = outcome.executed.partition_point(|index| *index < run.start);
+        let end = outcome.executed.partition_point(|index| *index < run.end);
+        let calls = (first..end).filter_map(|place| {
+            let (kind, selector, _) = plan.call(outcome.executed[place])?;
+            Some((kind, selector, outcome.receipts[place].gas_used))
+        });
+        let gas: u64 = calls.clone().map(|(.., gas)| gas).sum();
+        let took_ns = in_ns(took);
+        for (kind, selector, gas_used) in calls {
+            if self.ns.len() >= CALLS_KNOWN_MAX {
+                self.ns.clear();
             }
-            self.work
-                .entry((kind, selector))
-                // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
-                .and_modify(|work| *work = (*work + receipt.gas_used) / 2)
-                .or_insert(receipt.gas_used);
+            let ns = u64::try_from(u128::from(took_ns) * u128::from(gas_used) / u128::from(gas.max(1)));
+            let ns = ns.expect("a part of the run's time is at most that");
+            // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
+            self.ns.entry((kind, selector)).and_modify(|known| *known = known.midpoint(ns)).or_insert(ns);
         }
     }
 
-    /// Cuts a block into runs of about [`RUN_WORK`]. Also gives the work of all.
-    pub(crate) fn cut(&self, plan: &Plan<'_>) -> (Vec<Range<usize>>, u64) {
+    /// Cuts a block into runs, and gives the time of all. Runs grow shorter towards the end.
+    pub(crate) fn cut(&self, plan: &Plan<'_>, workers: usize) -> (Vec<Range<usize>>, Duration) {
+        let ns: Vec<_> = (0..plan.len()).map(|index| self.of(plan, index)).collect();
+        let all: u64 = ns.iter().sum();
+        let bound = |left: u64| {
+            let share = Duration::from_nanos(left / (4 * workers as u64));
+            in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
+        };
         let mut runs = Vec::new();
-        let (mut start, mut work, mut all) = (0, 0, 0);
-        for index in 0..plan.len() {
-            let more = self.of(plan, index);
-            if index > start && (work + more > RUN_WORK || index - start == RUN_TRANSACTIONS_MAX) {
+        let (mut start, mut run, mut left) = (0, 0, all);
+        for (index, more) in ns.into_iter().enumerate() {
+            if index > start && (run + more > bound(left) || index - start == RUN_TRANSACTIONS_MAX) {
                 runs.push(start..index);
-                (start, work) = (index, 0);
+                left -= run;
+                (start, run) = (index, 0);
             }
-            work += more;
-            all += more;
+            run += more;
         }
         if start < plan.len() {
             runs.push(start..plan.len());
         }
-        (runs, all)
+        (runs, Duration::from_nanos(all))
     }
+}
+
+/// Saturating: nothing here takes centuries.
+pub(crate) fn in_ns(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

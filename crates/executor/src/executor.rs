@@ -1,9 +1,11 @@
 //! The executor: how many work on a block, and what they keep.
 
 use std::{
+    mem::take,
     num::NonZeroUsize,
     sync::{Mutex, PoisonError},
     thread,
+    time::{Duration, Instant},
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -11,12 +13,13 @@ use sluice_stf::{
     Error, Plan, Workspace,
     engine::{Failed, Reader},
     execute_plan,
+    lanes::{Committer, LedgerMemory},
 };
 use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
 
 use crate::{
-    block::{Block, lanes_for},
-    estimate::{Estimates, SHARED_WORK_MIN},
+    block::{Block, lanes_for, lock},
+    estimate::{Estimates, SHARED_TIME_MIN},
 };
 
 /// Most workers. More do not help one chain: every worker hears of every commit.
@@ -28,8 +31,8 @@ const STACK_SIZE_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Executor {
     workers: usize,
-    /// Work from which on a block is shared.
-    share_from: u64,
+    /// Expected time from which on a block is shared.
+    share_from: Duration,
     /// The workers beside the caller, parked while there is no block.
     pool: Option<ThreadPool>,
     kept: Mutex<Kept>,
@@ -38,6 +41,7 @@ pub struct Executor {
 #[derive(Default)]
 struct Kept {
     workspaces: Vec<Workspace>,
+    ledger: LedgerMemory,
     estimates: Estimates,
 }
 
@@ -79,16 +83,16 @@ impl Executor {
         });
         Self {
             workers: if pool.is_some() { workers } else { 1 },
-            share_from: SHARED_WORK_MIN,
+            share_from: SHARED_TIME_MIN,
             pool,
             kept: Mutex::default(),
         }
     }
 
-    /// Shares every block with at least so much work, in gas of ordinary contract code. 0 shares whatever can be cut.
+    /// Shares every block that is expected to take at least so long. Zero shares whatever can be cut.
     #[must_use]
-    pub fn sharing_from(self, work: u64) -> Self {
-        Self { share_from: work, ..self }
+    pub fn sharing_from(self, time: Duration) -> Self {
+        Self { share_from: time, ..self }
     }
 
     /// How many work on a block that is worth sharing.
@@ -123,22 +127,29 @@ impl Executor {
     pub fn execute_plan<S: StateRead + Sync>(&self, plan: &Plan<'_>, state: &S) -> Result<Outcome, Error<S::Error>> {
         // A panic elsewhere cannot leave anything wrong behind: memory is emptied before use, and code is complete when inserted.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let Kept { workspaces, estimates } = &mut *kept;
+        let Kept { workspaces, ledger, estimates } = &mut *kept;
         workspaces.resize_with(self.workers, Workspace::default);
-        let (runs, work) = estimates.cut(plan);
-        let outcome = match &self.pool {
-            Some(pool) if work >= self.share_from && runs.len() > 1 => {
+        let (runs, time) = estimates.cut(plan, self.workers);
+        match &self.pool {
+            Some(pool) if time >= self.share_from && runs.len() > 1 => {
                 metrics::counter!("executor_blocks_shared_total").increment(1);
-                share(pool, plan, &Block::new(plan, runs, workspaces.len()), state, workspaces)?
+                let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
+                share(pool, plan, &block, state, workspaces)?;
+                let (committer, took) = block.end();
+                let outcome;
+                (outcome, *ledger) = committer.finish();
+                took.iter().for_each(|(run, took)| estimates.learn(plan, &outcome, run, *took));
+                Ok(outcome)
             }
             _ => {
                 let reader = Reader::new(state);
                 let workspace = workspaces.first_mut().expect("there is at least one worker");
-                execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?
+                let start = Instant::now();
+                let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
+                estimates.learn(plan, &outcome, &(0..plan.len()), start.elapsed());
+                Ok(outcome)
             }
-        };
-        estimates.learn(plan, &outcome.executed, &outcome.receipts);
-        Ok(outcome)
+        }
     }
 }
 
@@ -149,7 +160,7 @@ fn share<S: StateRead + Sync>(
     block: &Block<'_>,
     state: &S,
     workspaces: &mut [Workspace],
-) -> Result<Outcome, Error<S::Error>> {
+) -> Result<(), Error<S::Error>> {
     let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
     let work = |id: usize, workspace: &mut Workspace| {
         let reader = Reader::new(state);
@@ -158,7 +169,7 @@ fn share<S: StateRead + Sync>(
         if let Err(error) = worked {
             block.stop();
             let explained = reader.explain(error);
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(explained);
+            lock(&failure).get_or_insert(explained);
         }
     };
     let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
@@ -171,6 +182,6 @@ fn share<S: StateRead + Sync>(
     });
     match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => Ok(block.finish()),
+        None => Ok(()),
     }
 }

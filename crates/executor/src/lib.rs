@@ -10,7 +10,7 @@
 //! side have an executor each.
 //!
 //! ```text
-//! Executor ──► estimate: what a transaction will cost, from what such transactions did cost
+//! Executor ──► estimate: how long a transaction will take, from how long such ones took
 //!     │
 //!     └──────► block: runs are claimed in order, executed by lanes, committed in order
 //! ```
@@ -21,5 +21,5 @@ mod block;
 mod estimate;
 mod executor;
 
-pub use estimate::{CALLS_KNOWN_MAX, RUN_TRANSACTIONS_MAX, RUN_WORK, SHARED_WORK_MIN};
+pub use estimate::{CALLS_KNOWN_MAX, LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use executor::{Executor, WORKERS_MAX};

@@ -3,7 +3,7 @@
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, time::Duration};
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use sluice_executor::Executor;
@@ -12,7 +12,7 @@ use vectors::mainnet_blocks;
 
 #[test]
 fn workers_give_what_sequential_execution_gives() {
-    let executor = |workers| Executor::with_workers(NonZeroUsize::new(workers).unwrap()).sharing_from(0);
+    let executor = |workers| Executor::with_workers(NonZeroUsize::new(workers).unwrap()).sharing_from(Duration::ZERO);
     let sequential = executor(1);
     let parallel = [executor(2), executor(3), executor(5)];
     let blocks = mainnet_blocks();

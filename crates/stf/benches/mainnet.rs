@@ -30,6 +30,10 @@ use sluice_stf::{
 use sluice_types::StateRead;
 use vectors::{MainnetBlock, mainnet_blocks};
 
+/// The node's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs of each block on each side.
 const ROUNDS: usize = 31;
 

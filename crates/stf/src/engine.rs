@@ -1,6 +1,7 @@
 //! One transaction after another on one state: the path that blocks, calls and Ethereum's own test vectors share.
 
 use alloc::vec::Vec;
+use core::mem::take;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::{
@@ -16,8 +17,9 @@ use sluice_types::{BlockAccessList, StateChanges, StateRead};
 use crate::{
     Error, Workspace,
     effects::apply_table,
-    ledger::{Ledger, Names},
+    ledger::{Ledger, LedgerMemory, Names},
     machine::Machine,
+    products,
 };
 
 pub use crate::{
@@ -43,6 +45,8 @@ pub struct Engine<'a> {
     pub(crate) machine: Machine<'a>,
     ledger: Ledger,
     names: Names,
+    /// Where the ledger's memory goes back to.
+    memory: &'a mut LedgerMemory,
 }
 
 impl<'a> Engine<'a> {
@@ -53,11 +57,9 @@ impl<'a> Engine<'a> {
         state: &'a Reader<'_, S>,
         workspace: &'a mut Workspace,
     ) -> Self {
-        Self {
-            machine: Machine::new(cfg, block, state, workspace),
-            ledger: Ledger::new(false),
-            names: Names::default(),
-        }
+        let Workspace { bench, ledger: memory } = workspace;
+        let ledger = Ledger::new(false, take(memory));
+        Self { machine: Machine::new(cfg, block, state, bench), ledger, names: Names::default(), memory }
     }
 
     /// Nonce of an account as of now.
@@ -133,8 +135,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends the block: what it changed, and who touched what.
-    pub fn finish(self) -> (StateChanges, BlockAccessList) {
-        self.ledger.finish()
+    pub fn finish(mut self) -> (StateChanges, BlockAccessList) {
+        let made = products::make(&mut self.ledger);
+        *self.memory = self.ledger.into_memory();
+        made
     }
 }
 

@@ -17,11 +17,12 @@ use crate::{
     effects::{AccountEffect, SlotEffect, apply, apply_table, hold},
     ledger::{Ledger, Names},
     machine::Machine,
+    products,
     reader::{Failed, Reader},
     table::NONE,
 };
 
-pub use crate::ledger::Commit;
+pub use crate::ledger::{Commit, LedgerMemory};
 
 /// One speculating machine with its own table.
 #[expect(missing_debug_implementations, reason = "the machine inside has no useful one")]
@@ -58,7 +59,7 @@ impl<'a> Lane<'a> {
         state: &'a Reader<'_, S>,
         workspace: &'a mut Workspace,
     ) -> Self {
-        Self { id, machine: Machine::new(plan.rules(), plan.env(), state, workspace), rows: Vec::new() }
+        Self { id, machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench), rows: Vec::new() }
     }
 
     /// Takes over what others have committed.
@@ -159,10 +160,10 @@ pub struct Committed {
 }
 
 impl Committer {
-    /// A committer for so many lanes.
-    pub fn new(plan: &Plan<'_>, lanes: usize) -> Self {
+    /// A committer for so many lanes, in memory that an earlier block may have used.
+    pub fn new(plan: &Plan<'_>, lanes: usize, memory: LedgerMemory) -> Self {
         let names = (0..lanes).map(|_| Names::default()).collect();
-        Self { ledger: Ledger::new(true), names, outcome: plan.outcome() }
+        Self { ledger: Ledger::new(true, memory), names, outcome: plan.outcome() }
     }
 
     /// Runs the system calls, before anything else.
@@ -243,9 +244,9 @@ impl Committer {
         lane.machine.table_mut().settle(spec, false);
     }
 
-    /// The outcome, when all transactions are committed.
-    pub fn finish(mut self) -> Outcome {
-        (self.outcome.changes, self.outcome.access_list) = self.ledger.finish();
-        self.outcome
+    /// The outcome, when all transactions are committed. Also gives the memory back.
+    pub fn finish(mut self) -> (Outcome, LedgerMemory) {
+        (self.outcome.changes, self.outcome.access_list) = products::make(&mut self.ledger);
+        (self.outcome, self.ledger.into_memory())
     }
 }

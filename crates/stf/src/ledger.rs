@@ -6,18 +6,15 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::mem::{replace, take};
 
-use alloy_eip7928::{
-    AccountChanges, BalanceChange, BlockAccessIndex, BlockAccessList, CodeChange, NonceChange, SlotChanges,
-    StorageChange,
-};
+use alloy_eip7928::{BalanceChange, BlockAccessIndex, NonceChange, StorageChange};
 use alloy_primitives::{
     Address, B256, Bytes, U256,
     map::{DefaultHashBuilder, HashMap},
 };
 use revm::bytecode::Bytecode;
-use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, StateChanges};
+use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH};
 
-use crate::table::{Moment, NONE, Place};
+use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX};
 
 /// One change in the access list: where, and to what.
 trait Change {
@@ -65,7 +62,7 @@ fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, no
 
 /// One storage slot that was read or written.
 pub(crate) struct LedgerSlot {
-    key: U256,
+    pub(crate) key: U256,
     before: U256,
     pub(crate) now: U256,
     /// Row of its account.
@@ -73,7 +70,7 @@ pub(crate) struct LedgerSlot {
     /// The account's slot before this one, or [`NONE`].
     previous: u32,
     is_dirty: bool,
-    history: Vec<StorageChange>,
+    pub(crate) history: Vec<StorageChange>,
 }
 
 /// One account that was read or written.
@@ -83,17 +80,26 @@ pub(crate) struct LedgerRow {
     pub(crate) now: Moment,
     /// The last of its slots; each knows the one before.
     last_slot: u32,
-    slots_count: u32,
+    pub(crate) slots_count: u32,
     is_dirty: bool,
     /// Destroyed since the last publication.
     is_wiped: bool,
     /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
     pub(crate) storage_gone: bool,
-    balances: Vec<BalanceChange>,
-    nonces: Vec<NonceChange>,
-    codes: Vec<(u64, B256, Bytes)>,
+    pub(crate) balances: Vec<BalanceChange>,
+    pub(crate) nonces: Vec<NonceChange>,
+    pub(crate) codes: Vec<(u64, B256, Bytes)>,
     /// The code that it was last given, for the other tables.
     code: Option<Bytecode>,
+}
+
+/// The memory of a ledger, kept from block to block so that it need not grow anew.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "it holds nothing to look at")]
+pub struct LedgerMemory {
+    rows: Vec<LedgerRow>,
+    slots: Vec<LedgerSlot>,
+    shared: Shared,
 }
 
 /// The committed locations.
@@ -165,8 +171,25 @@ impl Names {
 
 impl Ledger {
     /// A ledger for one table, or for several.
-    pub(crate) fn new(several: bool) -> Self {
-        Self { rows: Vec::new(), slots: Vec::new(), shared: several.then(Shared::default), index: 0 }
+    pub(crate) fn new(several: bool, memory: LedgerMemory) -> Self {
+        let LedgerMemory { rows, slots, shared } = memory;
+        Self { rows, slots, shared: several.then_some(shared), index: 0 }
+    }
+
+    /// The memory, emptied for the next block.
+    pub(crate) fn into_memory(self) -> LedgerMemory {
+        let Self { mut rows, mut slots, shared, .. } = self;
+        if rows.len() > ROWS_KEPT_MAX || slots.len() > ROWS_KEPT_MAX {
+            return LedgerMemory::default();
+        }
+        rows.clear();
+        slots.clear();
+        let mut shared = shared.unwrap_or_default();
+        shared.rows.clear();
+        shared.slots.clear();
+        shared.dirty_rows.clear();
+        shared.dirty_slots.clear();
+        LedgerMemory { rows, slots, shared }
     }
 
     /// Row of an account that a table calls `row`.
@@ -324,35 +347,13 @@ impl Ledger {
         }
     }
 
-    /// What the block changed, and its access list.
-    pub(crate) fn finish(mut self) -> (StateChanges, BlockAccessList) {
-        let mut changes = StateChanges::default();
-        let mut access_list = BlockAccessList::with_capacity(self.rows.len());
-        let mut accounts = Vec::with_capacity(self.rows.len());
-        let mut keys = Vec::new();
-        for position in self.sorted() {
-            let row = &mut self.rows[position];
-            row.sort_slots(&self.slots, &mut keys);
-            if let Some(change) = row.change(&self.slots, &keys) {
-                changes.codes.extend(row.new_code());
-                accounts.push((row.address, change));
-            }
-            access_list.push(row.take_access(&mut self.slots, &keys));
-        }
-        // From a sorted run, so built in one pass.
-        changes.accounts = accounts.into_iter().collect();
-        (changes, access_list)
-    }
-
-    /// Positions in order of the addresses. Rows are large and far apart, so a short key is sorted in their place.
-    fn sorted(&self) -> impl Iterator<Item = usize> + use<> {
+    /// The rows in order of their addresses. Rows are large and far apart, so a short key is sorted in their place.
+    pub(crate) fn sorted(&self) -> Vec<u32> {
         let start = |address: &Address| u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"));
-        let rows = self.rows.iter().enumerate();
-        let mut keys: Vec<_> = rows.map(|(position, row)| (start(&row.address), position)).collect();
-        keys.sort_unstable_by(|(a, i), (b, j)| {
-            a.cmp(b).then_with(|| self.rows[*i].address.cmp(&self.rows[*j].address))
-        });
-        keys.into_iter().map(|(_, position)| position)
+        let mut keys: Vec<_> = (0..).zip(&self.rows).map(|(row, known)| (start(&known.address), row)).collect();
+        let address = |row: u32| &self.rows[row as usize].address;
+        keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| address(*i).cmp(address(*j))));
+        keys.into_iter().map(|(_, row)| row).collect()
     }
 }
 
@@ -362,7 +363,7 @@ impl LedgerRow {
     }
 
     /// The account's slots in order of their keys. Short prefixes are sorted in place of the slots.
-    fn sort_slots(&self, slots: &[LedgerSlot], sorted: &mut Vec<(u64, u32)>) {
+    pub(crate) fn sort_slots(&self, slots: &[LedgerSlot], sorted: &mut Vec<(u64, u32)>) {
         sorted.clear();
         sorted.reserve(self.slots_count as usize);
         let mut index = self.last_slot;
@@ -377,7 +378,7 @@ impl LedgerRow {
     }
 
     /// The difference from before the block, if there is one.
-    fn change(&self, slots: &[LedgerSlot], sorted: &[(u64, u32)]) -> Option<AccountChange> {
+    pub(crate) fn change(&self, slots: &[LedgerSlot], sorted: &[(u64, u32)]) -> Option<AccountChange> {
         let account: Option<Account> = self.now.account();
         let wiped = self.wiped();
         let differs = |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
@@ -390,31 +391,8 @@ impl LedgerRow {
     }
 
     /// The code that the account has now and did not have before the block.
-    fn new_code(&self) -> Option<(B256, Bytes)> {
+    pub(crate) fn new_code(&self) -> Option<(B256, Bytes)> {
         let (_, hash, bytes) = self.codes.last()?;
         (*hash != self.before.code_hash && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
-    }
-
-    /// The account's part of the access list; it is gone from here then.
-    fn take_access(&mut self, slots: &mut [LedgerSlot], sorted: &[(u64, u32)]) -> AccountChanges {
-        let mut storage_changes = Vec::new();
-        let mut storage_reads = Vec::new();
-        for (_, slot) in sorted {
-            let slot = &mut slots[*slot as usize];
-            if slot.history.is_empty() {
-                storage_reads.push(slot.key);
-            } else {
-                storage_changes.push(SlotChanges::new(slot.key, take(&mut slot.history)));
-            }
-        }
-        let codes = take(&mut self.codes).into_iter();
-        AccountChanges {
-            address: self.address,
-            storage_changes,
-            storage_reads,
-            balance_changes: take(&mut self.balances),
-            nonce_changes: take(&mut self.nonces),
-            code_changes: codes.map(|(at, _, code)| CodeChange::new(BlockAccessIndex::new(at), code)).collect(),
-        }
     }
 }

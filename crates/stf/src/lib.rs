@@ -40,6 +40,7 @@ pub mod lanes;
 mod ledger;
 mod machine;
 mod preimages;
+mod products;
 mod reader;
 mod table;
 mod transfer;

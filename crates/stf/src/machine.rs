@@ -15,7 +15,7 @@ use revm::{
 use sluice_types::predeploys::SYSTEM_CALLER;
 
 use crate::{
-    Error, Workspace,
+    Error,
     engine::{Payment, Refusal, Touched},
     handler::{Cashier, Evm, Stop},
     journal::Journal,
@@ -23,6 +23,7 @@ use crate::{
     reader::{Failed, Source},
     table::Table,
     transfer,
+    workspace::Bench,
 };
 
 /// Gas of `KECCAK256` beside its words.
@@ -36,9 +37,9 @@ pub(crate) struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    pub(crate) fn new(cfg: CfgEnv, block: BlockEnv, state: &'a dyn Source, workspace: &'a mut Workspace) -> Self {
+    pub(crate) fn new(cfg: CfgEnv, block: BlockEnv, state: &'a dyn Source, bench: &'a mut Bench) -> Self {
         let spec = cfg.spec;
-        let Workspace { codes, rows, preimages } = workspace;
+        let Bench { codes, rows, preimages } = bench;
         let mut context = Context {
             block,
             tx: TxEnv::default(),

@@ -160,7 +160,7 @@ impl Hash for Place {
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// Most rows for which memory is kept between blocks. Beyond that a block was unusual, and emptying its maps costs more than new ones.
-const ROWS_KEPT_MAX: usize = 1 << 18;
+pub(crate) const ROWS_KEPT_MAX: usize = 1 << 18;
 
 /// The memory of a table, kept from block to block so that it need not grow anew.
 #[derive(Default)]

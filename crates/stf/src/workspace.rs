@@ -1,6 +1,6 @@
 //! What an executor keeps from block to block.
 
-use crate::{codes::Codes, preimages::Preimages, table::Rows};
+use crate::{codes::Codes, ledger::LedgerMemory, preimages::Preimages, table::Rows};
 
 /// Analysed code, and memory that need not grow anew.
 ///
@@ -8,6 +8,13 @@ use crate::{codes::Codes, preimages::Preimages, table::Rows};
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "it holds nothing to look at")]
 pub struct Workspace {
+    pub(crate) bench: Bench,
+    pub(crate) ledger: LedgerMemory,
+}
+
+/// The part of it that belongs to one machine.
+#[derive(Default)]
+pub(crate) struct Bench {
     pub(crate) codes: Codes,
     pub(crate) rows: Rows,
     pub(crate) preimages: Preimages,
@@ -16,6 +23,6 @@ pub struct Workspace {
 impl Workspace {
     /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
     pub fn forget_preimages(&mut self) {
-        self.preimages = Preimages::default();
+        self.bench.preimages = Preimages::default();
     }
 }
