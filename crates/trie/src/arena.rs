@@ -4,6 +4,7 @@
 //! their children are known, and the hashes are put in later: level by level, all nodes of a level at once.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::Header;
@@ -11,19 +12,18 @@ use alloy_trie::{Nibbles, nodes::RlpNode};
 
 use crate::{
     keccak::Keccak,
-    node::{Branch, EMPTY_CHILD, KEY_NIBBLES},
+    node::{Branch, EMPTY_CHILD, HASH_HEADER, HASH_REFERENCE_BYTES, KEY_NIBBLES},
 };
 
 /// Room of the first chunk. Most blocks are small.
 const CHUNK_SIZE_BYTES_MIN: usize = 4 << 10;
 /// Room of a chunk when there are many. Nodes share their chunk's memory, so this is what one node can keep alive.
 const CHUNK_SIZE_BYTES_MAX: usize = 64 << 10;
-/// First byte of a reference by hash.
-const HASH_HEADER: u8 = alloy_rlp::EMPTY_STRING_CODE + 32;
-/// Length of a reference by hash.
-const HASH_REFERENCE_BYTES: usize = 33;
 /// Longest hex-prefix path.
 const HEX_PREFIX_BYTES_MAX: usize = KEY_NIBBLES / 2 + 1;
+
+/// RLP of sixteen absent children.
+const NO_CHILDREN: [u8; 16] = [alloy_rlp::EMPTY_STRING_CODE; 16];
 
 /// How a parent refers to a node.
 #[derive(Clone, Debug)]
@@ -58,8 +58,21 @@ pub(crate) struct LeafValue<'a> {
 /// A place in the chunks.
 #[derive(Clone, Copy, Debug)]
 struct Position {
-    chunk: usize,
-    at: usize,
+    chunk: u32,
+    at: u32,
+}
+
+impl Position {
+    fn new(chunk: usize, at: usize) -> Self {
+        let word = |number| u32::try_from(number).expect("chunks are small, and there is no memory for so many");
+        Self { chunk: word(chunk), at: word(at) }
+    }
+
+    /// A range in a chunk, from here on.
+    fn range(self, length: usize) -> (usize, Range<usize>) {
+        let at = self.at as usize;
+        (self.chunk as usize, at..at + length)
+    }
 }
 
 #[derive(Debug)]
@@ -120,19 +133,24 @@ impl Arena {
         children: &[Option<Reference>; 16],
         is_root: bool,
     ) -> Reference {
-        let old = |nibble: u8| before.map_or(EMPTY_CHILD, |branch| branch.child(nibble));
-        let length = |(nibble, child): (u8, &Option<Reference>)| {
-            child.as_ref().map_or_else(|| old(nibble).len(), Reference::length)
+        let old = |nibbles: Range<usize>| match before {
+            Some(branch) => branch.children(nibbles),
+            None => &NO_CHILDREN[nibbles],
         };
-        let payload_length = (0..16).zip(children).map(length).sum::<usize>() + EMPTY_CHILD.len();
-        let node = self.begin(payload_length);
-        let mut height = 0;
-        for (nibble, child) in (0..16).zip(children) {
-            match child {
-                Some(child) => height = self.refer(child).max(height),
-                None => self.chunk().extend_from_slice(old(nibble)),
-            }
+        let changed = || children.iter().enumerate().filter_map(|(nibble, child)| Some((nibble, child.as_ref()?)));
+        let mut payload_length = old(0..16).len() + EMPTY_CHILD.len();
+        for (nibble, child) in changed() {
+            payload_length += child.length();
+            payload_length -= old(nibble..nibble + 1).len();
         }
+        let node = self.begin(payload_length);
+        let (mut height, mut copied) = (0, 0);
+        for (nibble, child) in changed() {
+            self.chunk().extend_from_slice(old(copied..nibble));
+            height = self.refer(child).max(height);
+            copied = nibble + 1;
+        }
+        self.chunk().extend_from_slice(old(copied..16));
         self.chunk().extend_from_slice(EMPTY_CHILD);
         self.end(node, height, is_root)
     }
@@ -150,7 +168,7 @@ impl Arena {
         let out = self.chunk();
         let at = out.len();
         write_header(header, out);
-        Position { chunk: self.chunks.len() - 1, at }
+        Position::new(self.chunks.len() - 1, at)
     }
 
     /// The chunk that is written to.
@@ -161,10 +179,11 @@ impl Arena {
     /// Ends the list that started at `start`.
     fn end(&mut self, start: Position, height: u16, is_root: bool) -> Reference {
         let out = self.chunk();
-        let length = out.len() - start.at;
+        let at = start.range(0).1.start;
+        let length = out.len() - at;
         if length < B256::len_bytes() && !is_root {
-            let node = RlpNode::from_raw(&out[start.at..]).expect("33 bytes fit, and these are less than 32");
-            out.truncate(start.at);
+            let node = RlpNode::from_raw(&out[at..]).expect("33 bytes fit, and these are less than 32");
+            out.truncate(at);
             return Reference::Known(node);
         }
         self.nodes.push(Encoded { start, length, height, hole: None, hash: None });
@@ -198,7 +217,7 @@ impl Arena {
                 0
             }
             None => {
-                node.hole = Some(Position { chunk, at });
+                node.hole = Some(Position::new(chunk, at));
                 node.height + 1
             }
         }
@@ -222,14 +241,16 @@ impl Arena {
                 let node = &mut self.nodes[id];
                 node.hash = Some(hash);
                 if let Some(hole) = node.hole {
-                    self.chunks[hole.chunk][hole.at..hole.at + 32].copy_from_slice(hash.as_slice());
+                    let (chunk, range) = hole.range(hash.len());
+                    self.chunks[chunk][range].copy_from_slice(hash.as_slice());
                 }
             }
         }
     }
 
     fn rlp(&self, node: &Encoded) -> &[u8] {
-        &self.chunks[node.start.chunk][node.start.at..node.start.at + node.length]
+        let (chunk, range) = node.start.range(node.length);
+        &self.chunks[chunk][range]
     }
 
     /// How many nodes there are.
@@ -265,7 +286,8 @@ impl Nodes {
     /// The RLP, sharing its chunk's memory.
     pub(crate) fn rlp(&self, id: NodeId) -> Bytes {
         let Encoded { start, length, .. } = self.nodes[id.0];
-        self.chunks[start.chunk].slice(start.at..start.at + length)
+        let (chunk, range) = start.range(length);
+        self.chunks[chunk].slice(range)
     }
 }
 

@@ -11,6 +11,22 @@ pub(crate) const KEY_NIBBLES: usize = 64;
 /// RLP of an absent child.
 pub(crate) const EMPTY_CHILD: &[u8] = &[alloy_rlp::EMPTY_STRING_CODE];
 
+/// First byte of a reference by hash.
+pub(crate) const HASH_HEADER: u8 = alloy_rlp::EMPTY_STRING_CODE + 32;
+/// Length of a reference by hash.
+pub(crate) const HASH_REFERENCE_BYTES: usize = 33;
+/// Bounds of a branch with sixteen hashes, and its length.
+const FULL_BRANCH_BOUNDS: ([u16; 17], usize) = {
+    // A list header of three bytes comes first.
+    let (mut bounds, mut nibble, mut at) = ([3; 17], 1, 3);
+    while nibble < bounds.len() {
+        at += 33;
+        bounds[nibble] = at;
+        nibble += 1;
+    }
+    (bounds, 3 + 16 * HASH_REFERENCE_BYTES + EMPTY_CHILD.len())
+};
+
 /// A decoded node. Paths are absolute: they start at the root, not at the node.
 #[derive(Clone, Debug)]
 pub(crate) enum Node {
@@ -36,6 +52,11 @@ impl Branch {
     /// Which children there are, by bit.
     pub(crate) fn mask(&self) -> u16 {
         self.mask
+    }
+
+    /// RLP of all children of a range of nibbles.
+    pub(crate) fn children(&self, nibbles: core::ops::Range<usize>) -> &[u8] {
+        &self.rlp[usize::from(self.bounds[nibbles.start])..usize::from(self.bounds[nibbles.end])]
     }
 
     /// RLP of a child: a hash with its header, an inlined node, or [`EMPTY_CHILD`].
@@ -101,6 +122,14 @@ fn reference_length(bytes: &[u8]) -> Result<usize, &'static str> {
 fn branch(path: &Nibbles, start: usize, rlp: Bytes) -> Result<Branch, &'static str> {
     if path.len() >= KEY_NIBBLES {
         return Err("a branch is deeper than a key");
+    }
+    // Most branches near the root are full, and then where the children are does not depend on reading them in turn.
+    let (full, _) = FULL_BRANCH_BOUNDS;
+    if rlp.len() == FULL_BRANCH_BOUNDS.1
+        && full[..16].iter().all(|at| rlp[usize::from(*at)] == HASH_HEADER)
+        && rlp[usize::from(full[16])..] == *EMPTY_CHILD
+    {
+        return Ok(Branch { rlp, bounds: full, mask: u16::MAX });
     }
     let mut bounds = [0; 17];
     let mut at = start;

@@ -2,8 +2,10 @@
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use alloy_primitives::{B256, Bytes};
-use alloy_trie::{Nibbles, nodes::RlpNode};
+use alloy_primitives::B256;
+#[cfg(feature = "std")]
+use alloy_primitives::Bytes;
+use alloy_trie::Nibbles;
 
 use crate::{
     TrieChanges,
@@ -25,6 +27,7 @@ enum Fate {
     /// This is stored there now.
     Node(NodeId),
     /// The same, from a part that is done.
+    #[cfg(feature = "std")]
     Stored(Bytes),
 }
 
@@ -133,6 +136,16 @@ impl Output {
         Value { start, length: self.values.len() - start, storage_root }
     }
 
+    /// How many bytes of values there are.
+    pub(crate) fn values_mark(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Forgets the values from the mark on: their leaves are encoded.
+    pub(crate) fn forget_values(&mut self, mark: usize) {
+        self.values.truncate(mark);
+    }
+
     /// How many nodes are encoded so far.
     pub(crate) fn mark(&self) -> usize {
         self.arena.len()
@@ -189,13 +202,17 @@ impl Output {
     /// Puts everything together; gives the hash of the root node, if one was made.
     pub(crate) fn finish(self, root: Option<NodeId>) -> (Option<B256>, TrieChanges) {
         let nodes = self.arena.finish();
-        let mut sorted = Vec::with_capacity(self.entries.iter().map(Vec::len).sum());
-        sorted.extend(self.entries.into_iter().flatten().filter_map(|Entry { owner, path, fate }| match fate {
+        let change = |Entry { owner, path, fate }| match fate {
             Fate::Same => None,
             Fate::Gone => Some(((owner, path), None)),
             Fate::Node(id) => Some(((owner, path), Some(nodes.rlp(id)))),
+            #[cfg(feature = "std")]
             Fate::Stored(rlp) => Some(((owner, path), Some(rlp))),
-        }));
+        };
+        // Collecting reuses the memory of the entries.
+        let [accounts, storage] = self.entries;
+        let mut sorted: Vec<_> = accounts.into_iter().filter_map(change).collect();
+        sorted.extend(storage.into_iter().filter_map(change));
         // Building from sorted pairs takes linear time.
         let mut changes: BTreeMap<_, _> = sorted.into_iter().collect();
         changes.extend(self.gone.into_iter().map(|key| (key, None)));
@@ -216,7 +233,7 @@ impl Output {
             match &mut child.subtree {
                 Subtree::Branch { node, .. } => {
                     if let Reference::Node(id) = *node {
-                        *node = Reference::Known(RlpNode::word_rlp(&nodes.hash(id)));
+                        *node = Reference::Known(alloy_trie::nodes::RlpNode::word_rlp(&nodes.hash(id)));
                     }
                 }
                 Subtree::Leaf { value, .. } => {
@@ -231,22 +248,27 @@ impl Output {
         Part(self)
     }
 
-    /// Adds what became of places of the trie of `owner` that come after all of these, and their children.
+    /// Adds what became of places of the trie of `owner` that come after all of these, part by part, and their children.
     #[cfg(feature = "std")]
-    pub(crate) fn append(&mut self, owner: Option<B256>, Part(mut later): Part) {
-        let offset = self.entries[usize::from(owner.is_some())].len();
-        for (entries, more) in self.entries.iter_mut().zip(&mut later.entries) {
-            entries.append(more);
+    pub(crate) fn append(&mut self, owner: Option<B256>, parts: Vec<Part>) {
+        for (kind, entries) in self.entries.iter_mut().enumerate() {
+            entries.reserve(parts.iter().map(|Part(part)| part.entries[kind].len()).sum());
         }
-        self.gone.append(&mut later.gone);
-        self.wiped.append(&mut later.wiped);
-        for mut child in later.children {
-            child.slot.0 += offset;
-            if let Subtree::Leaf { value, .. } = &mut child.subtree {
-                let bytes = &later.values[value.start..value.start + value.length];
-                *value = self.value(|out| out.extend_from_slice(bytes), None);
+        for Part(mut later) in parts {
+            let offset = self.entries[usize::from(owner.is_some())].len();
+            for (entries, more) in self.entries.iter_mut().zip(&mut later.entries) {
+                entries.append(more);
             }
-            self.children.push(child);
+            self.gone.append(&mut later.gone);
+            self.wiped.append(&mut later.wiped);
+            for mut child in later.children {
+                child.slot.0 += offset;
+                if let Subtree::Leaf { value, .. } = &mut child.subtree {
+                    let bytes = &later.values[value.start..value.start + value.length];
+                    *value = self.value(|out| out.extend_from_slice(bytes), None);
+                }
+                self.children.push(child);
+            }
         }
     }
 }

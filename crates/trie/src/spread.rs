@@ -64,11 +64,27 @@ const HASH_KEYS_MIN: usize = 64;
 #[cfg(feature = "std")]
 pub const PARALLEL_KEYS_MIN: usize = 256;
 
-/// Many children at once, on the threads of rayon's pool, at every branch with enough work below: an account trie's, or those
+/// Parts that a thread should find, so that none waits long for the last one. More would be more to put together.
+#[cfg(feature = "std")]
+const PARTS_PER_THREAD: usize = 4;
+
+/// Many children at once, on the threads of rayon's pool, at every branch with enough work below: the account trie's, or those
 /// of a large storage trie.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Threads;
+pub(crate) struct Threads {
+    /// Fewest keys below a branch whose children are shared out.
+    keys_min: usize,
+}
+
+#[cfg(feature = "std")]
+impl Threads {
+    /// For all of the changes.
+    pub(crate) fn new<C: Change>(changes: &[C]) -> Self {
+        let parts = rayon::current_num_threads() * PARTS_PER_THREAD;
+        Self { keys_min: (C::weight(changes) / parts).max(PARALLEL_KEYS_MIN) }
+    }
+}
 
 #[cfg(feature = "std")]
 impl<R: NodeRead + Sync> Spread<R> for Threads {
@@ -83,7 +99,7 @@ impl<R: NodeRead + Sync> Spread<R> for Threads {
 
         use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-        if C::weight(changes) < PARALLEL_KEYS_MIN {
+        if C::weight(changes) < walk.spread.keys_min {
             return one_by_one(walk, path, siblings, changes, out);
         }
         let groups: Vec<_> = Groups::new(changes, path.len(), siblings.moving()).collect();
@@ -96,9 +112,7 @@ impl<R: NodeRead + Sync> Spread<R> for Threads {
             Ok(part.into_part())
         };
         let parts: Vec<_> = groups.into_par_iter().map(visit).collect::<Read<_, R>>()?;
-        for part in parts {
-            out.append(walk.trie.owner, part);
-        }
+        out.append(walk.trie.owner, parts);
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ pub fn update_hashed_parallel<R: NodeRead + Sync>(
     root: B256,
     changes: &HashedChanges,
 ) -> Read<(B256, TrieChanges), R> {
-    run(reader, root, changes, crate::spread::Threads)
+    run(reader, root, changes, crate::spread::Threads::new(changes.accounts()))
 }
 
 fn run<R: NodeRead>(

@@ -254,9 +254,13 @@ impl<R: NodeRead, S: Spread<R>> Walk<'_, R, S> {
         changes: &[C],
         out: &mut Output,
     ) -> Read<Option<Subtree>, R> {
-        let mark = out.children.len();
+        let (mark, values) = (out.children.len(), out.values_mark());
         S::visit_children(self, &place.path, siblings, changes, out)?;
-        self.close(place, siblings, mark, out)
+        let new = self.close(place, siblings, mark, out)?;
+        if matches!(new, Some(Subtree::Branch { .. })) {
+            out.forget_values(values);
+        }
+        Ok(new)
     }
 
     /// Applies the changes, if any, to one child of the branch at `path`, and adds it to the children when it is new.
