@@ -17,6 +17,7 @@ pub(crate) struct AccountEffect {
     row: u32,
     address: Address,
     start: Moment,
+    is_foreseen: bool,
     seen: u8,
     slack: U256,
     touched: bool,
@@ -33,6 +34,7 @@ pub(crate) struct SlotEffect {
     account: u32,
     key: U256,
     start: U256,
+    is_foreseen: bool,
     now: U256,
 }
 
@@ -44,6 +46,7 @@ impl AccountEffect {
             row,
             address: account.address,
             start: account.start,
+            is_foreseen: account.is_foreseen,
             seen: account.seen.get(),
             slack: account.slack,
             touched,
@@ -56,8 +59,8 @@ impl AccountEffect {
 
     /// The transaction would have done the same had it executed on what the ledger holds.
     fn holds(&self, ledger: &mut Ledger, names: &mut Names) -> bool {
-        // What the ledger has no row for is as it was before the block, and so it was read.
-        let Some(row) = ledger.find(names, self.row, self.address) else { return true };
+        // What the ledger has no row for is as it was before the block. So it was read, unless the run itself had changed it.
+        let Some(row) = ledger.find(names, self.row, self.address) else { return !self.is_foreseen };
         let now = &ledger.rows[row as usize].now;
         let balance = if now.balance == self.start.balance {
             true
@@ -99,15 +102,23 @@ impl AccountEffect {
 
 impl SlotEffect {
     pub(crate) fn of(slot: u32, row: &SlotRow) -> Self {
-        Self { slot, account: row.account, key: row.key, start: row.slot.original_value, now: row.slot.present_value }
+        Self {
+            slot,
+            account: row.account,
+            key: row.key,
+            start: row.slot.original_value,
+            is_foreseen: row.is_foreseen,
+            now: row.slot.present_value,
+        }
     }
 
     fn holds(&self, ledger: &mut Ledger, names: &mut Names) -> bool {
         // The account was loaded before its slot, so it has its name by now if the ledger knows it.
-        let Some(account) = names.row(self.account) else { return true };
+        let Some(account) = names.row(self.account) else { return !self.is_foreseen };
         match ledger.find_slot(names, self.slot, account, self.key) {
             Some(slot) => ledger.slots[slot as usize].now == self.start,
-            None => !ledger.rows[account as usize].storage_gone || self.start.is_zero(),
+            None if ledger.rows[account as usize].storage_gone => self.start.is_zero(),
+            None => !self.is_foreseen,
         }
     }
 

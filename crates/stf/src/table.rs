@@ -81,6 +81,8 @@ pub(crate) struct AccountRow {
     pub(crate) exists: bool,
     /// At the start of the transaction.
     pub(crate) start: Moment,
+    /// That is what an earlier transaction of the run is foreseen to leave, and nobody may have committed it.
+    pub(crate) is_foreseen: bool,
     /// What the transaction has learnt, from [`seen`].
     pub(crate) seen: Cell<u8>,
     /// By how much the balance at the start could have been lower without any check of funds failing.
@@ -142,6 +144,8 @@ pub(crate) struct SlotRow {
     pub(crate) slot: EvmStorageSlot,
     /// The account's slot before this one, or [`NONE`].
     pub(crate) previous: u32,
+    /// As [`AccountRow::is_foreseen`].
+    pub(crate) is_foreseen: bool,
     saved_in: u32,
 }
 
@@ -235,7 +239,8 @@ impl<'a> Table<'a> {
             tx,
             loaded,
             loaded_slots,
-            run: 0,
+            // Rows that no run has saved are marked with zero.
+            run: 1,
             saved: Saved::default(),
         }
     }
@@ -263,6 +268,7 @@ impl<'a> Table<'a> {
             account: revm::state::Account::default(),
             exists: now.exists,
             start: now,
+            is_foreseen: false,
             seen: Cell::new(0),
             slack: U256::MAX,
             last_slot: NONE,
@@ -312,6 +318,7 @@ impl<'a> Table<'a> {
         let account = &mut self.accounts[row as usize];
         if account.account.transaction_id != tx {
             account.start = account.now();
+            account.is_foreseen = account.saved_in == self.run;
             account.seen.set(0);
             account.slack = U256::MAX;
             account.account.status =
@@ -372,11 +379,12 @@ impl<'a> Table<'a> {
                 self.insert_slot(place, value)
             }
         };
-        let known = &mut self.slots[slot as usize].slot;
-        if known.transaction_id != self.tx {
+        let known = &mut self.slots[slot as usize];
+        if known.slot.transaction_id != self.tx {
+            known.is_foreseen = known.saved_in == self.run;
             self.loaded_slots.push(slot);
         }
-        known.mark_warm_with_transaction_id(self.tx);
+        known.slot.mark_warm_with_transaction_id(self.tx);
         Ok((slot, is_cold))
     }
 
@@ -385,7 +393,7 @@ impl<'a> Table<'a> {
         let Place(account, key) = place;
         let previous = replace(&mut self.accounts[account as usize].last_slot, slot);
         let value = EvmStorageSlot::new(value, TransactionId::ZERO);
-        self.slots.push(SlotRow { account, key, slot: value, previous, saved_in: 0 });
+        self.slots.push(SlotRow { account, key, slot: value, previous, is_foreseen: false, saved_in: 0 });
         self.slot_of.insert(place, slot);
         slot
     }

@@ -1,0 +1,318 @@
+//! Where parallel execution goes wrong elsewhere, each by name; and thousands of blocks made of all of it.
+//!
+//! Everything is executed sequentially, in interleavings that seeds decide, and on threads. All must agree in receipts, gas, logs,
+//! what was skipped and why, changes and access list. A failure prints the seed that replays it.
+
+#[path = "../../stf/tests/vectors/mod.rs"]
+mod vectors;
+#[path = "../../stf/tests/world/mod.rs"]
+mod world;
+
+#[path = "hostile/blocks.rs"]
+mod blocks;
+#[path = "hostile/schedule.rs"]
+mod schedule;
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use alloy_primitives::{Address, U256};
+use blocks::{
+    BALANCER, COUNTER, FACTORY, FORWARDER, GIVER, HASHER, MISER, MORTAL, PAIRER, PHOENIX, block, child, creation,
+    transfer, word,
+};
+use schedule::Dice;
+use sluice_executor::Executor;
+use sluice_stf::{Plan, execute_block};
+use sluice_types::{InputTransaction, Outcome, Skip, predeploys::FEE_VAULT};
+use world::{BENEFICIARY, Draft, ETHER, STORER, World, authority, authorize, user};
+
+/// Blocks in the random test; `SLUICE_HOSTILE_BLOCKS` sets another number, `SLUICE_HOSTILE_SEED` the first seed.
+const BLOCKS: u64 = 10_000;
+/// Interleavings of each block that is made by hand.
+const INTERLEAVINGS: u64 = 200;
+
+fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
+}
+
+fn threads() -> Executor {
+    Executor::with_workers(NonZeroUsize::new(3).expect("three")).sharing_from(Duration::ZERO)
+}
+
+/// Executes a block in every way, and gives the outcome that all agree on.
+fn agreed(world: &World, transactions: Vec<InputTransaction>) -> Outcome {
+    let input = world.input(transactions);
+    let expected = execute_block(&world.config, &world.parent, &input, &world.state).expect("a map does not fail");
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("a map does not fail");
+    for seed in 0..INTERLEAVINGS {
+        let (outcome, _) = schedule::execute(&plan, &world.state, &mut Dice(seed)).expect("a map does not fail");
+        assert_eq!(outcome, expected, "interleaving {seed}");
+    }
+    let executor = threads();
+    for _ in 0..20 {
+        assert_eq!(
+            executor.execute(&world.config, &world.parent, &input, &world.state).expect("a map does not fail"),
+            expected,
+            "threads"
+        );
+    }
+    expected
+}
+
+fn stored(world: &World, outcome: &Outcome, contract: Address, key: Address) -> U256 {
+    let state = world.after(outcome);
+    state.accounts[&contract].1.get(&key.into_word().into()).copied().unwrap_or_default()
+}
+
+#[test]
+fn any_interleaving_of_any_block_gives_what_sequential_execution_gives() {
+    let world = blocks::world();
+    let executor = threads();
+    let first = setting("SLUICE_HOSTILE_SEED", 0);
+    let (mut executed, mut skipped, mut held, mut failed) = (0, 0, 0, 0);
+    for seed in first..first + setting("SLUICE_HOSTILE_BLOCKS", BLOCKS) {
+        let mut dice = Dice(seed);
+        let mut world = world.clone();
+        if dice.one_in(4) {
+            world.config.block_gas_limit = 700_000;
+        }
+        let input = world.input(block(24, &mut dice));
+        let expected = execute_block(&world.config, &world.parent, &input, &world.state).unwrap();
+        let plan = Plan::new(&world.config, &world.parent, &input).unwrap();
+        for _ in 0..2 {
+            let (outcome, as_foreseen) = schedule::execute(&plan, &world.state, &mut dice).unwrap();
+            assert_eq!(outcome, expected, "replay with SLUICE_HOSTILE_SEED={seed} SLUICE_HOSTILE_BLOCKS=1");
+            held += as_foreseen;
+        }
+        if seed % 8 == 0 {
+            let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
+            assert_eq!(outcome, expected, "threads, seed {seed}");
+        }
+        executed += expected.executed.len();
+        skipped += expected.skipped.len();
+        failed += expected.receipts.iter().filter(|receipt| !receipt.success).count();
+    }
+    println!("{executed} executed ({failed} failed), {skipped} skipped; {held} as foreseen");
+    // The blocks are what they are meant to be: something of everything.
+    assert!(held > executed / 4 && skipped > executed / 50 && failed > executed / 50);
+}
+
+#[test]
+fn beneficiary_as_sender_recipient_and_heir() {
+    let world = blocks::world();
+    let heir = creation(0, &MORTAL);
+    let mortal = child(FACTORY, 0, &MORTAL);
+    let outcome = agreed(
+        &world,
+        vec![
+            transfer(user(0), 0, BENEFICIARY, 5),
+            transfer(BENEFICIARY, 0, user(1), ETHER / 2),
+            transfer(user(1), 0, user(2), 7),
+            Draft::new(user(2), 0, FACTORY).value(9).data(heir).gas(150_000).type_2(),
+            Draft::new(user(3), 0, mortal).data(word(BENEFICIARY)).type_2(),
+            Draft::new(user(3), 1, BALANCER).data(word(BENEFICIARY)).type_2(),
+            transfer(BENEFICIARY, 1, BENEFICIARY, 1),
+            transfer(user(0), 1, user(1), 1),
+        ],
+    );
+    assert_eq!(outcome.executed.len(), 8);
+    assert!(outcome.receipts.iter().all(|receipt| receipt.success));
+}
+
+#[test]
+fn contract_is_destroyed_and_revived_at_the_same_address() {
+    let world = blocks::world();
+    let again = |nonce| Draft::new(user(0), nonce, PHOENIX).data(creation(0, &MORTAL)).gas(150_000).type_2();
+    let mortal = child(PHOENIX, 0, &MORTAL);
+    let hash = |from, nonce| Draft::new(from, nonce, HASHER).data(word(mortal)).type_2();
+    let outcome = agreed(
+        &world,
+        vec![
+            again(0),
+            hash(user(1), 0),
+            transfer(user(2), 0, mortal, 3),
+            again(1),
+            hash(user(1), 1),
+            again(2),
+            transfer(user(3), 0, mortal, 3),
+            hash(user(2), 1),
+        ],
+    );
+    assert_eq!(outcome.executed.len(), 8);
+    let state = world.after(&outcome);
+    assert_eq!(state.balance(mortal), U256::from(3), "what came after its last end stays");
+    assert_eq!(state.accounts[&mortal].0.nonce, 0, "and nothing else does");
+}
+
+#[test]
+fn delegation_is_set_changed_and_cleared_in_one_block() {
+    let world = blocks::world();
+    let (key, signer) = authority(0);
+    let delegate = |from, nonce, code, at| {
+        Draft::new(from, nonce, signer).gas(200_000).data([7; 32]).type_4(vec![authorize(&key, code, at)])
+    };
+    let call = |from, nonce, to| Draft::new(from, nonce, to).data([9; 32]).type_2();
+    let outcome = agreed(
+        &world,
+        vec![
+            delegate(user(0), 0, STORER, 0),
+            call(user(1), 0, signer),
+            delegate(user(2), 0, MISER, 1),
+            call(user(1), 1, signer),
+            // The delegated account goes on sending transactions of its own, and its own nonce counts.
+            transfer(signer, 2, user(3), 4),
+            delegate(user(0), 1, Address::ZERO, 3),
+            call(user(1), 2, signer),
+            Draft::new(user(3), 0, HASHER).data(word(signer)).type_2(),
+        ],
+    );
+    assert_eq!((outcome.executed.len(), outcome.skipped.len()), (8, 0));
+    assert!(
+        outcome.receipts[6].gas_used < outcome.receipts[3].gas_used,
+        "no code ran after the delegation was cleared"
+    );
+}
+
+#[test]
+fn code_hash_and_balance_of_a_fresh_account() {
+    let world = blocks::world();
+    let fresh = Address::repeat_byte(0xd7);
+    let ask = |from, nonce, what| Draft::new(from, nonce, what).data(word(fresh)).type_2();
+    let outcome = agreed(
+        &world,
+        vec![
+            ask(user(0), 0, HASHER),
+            transfer(user(1), 0, fresh, 11),
+            ask(user(2), 0, BALANCER),
+            ask(user(3), 0, HASHER),
+            transfer(user(1), 1, fresh, 0),
+        ],
+    );
+    assert_eq!(stored(&world, &outcome, BALANCER, fresh), U256::from(11));
+    assert_eq!(stored(&world, &outcome, HASHER, fresh), U256::from_be_bytes(sluice_types::EMPTY_CODE_HASH.0));
+    // A touch with nothing leaves nothing.
+    let outcome = agreed(&world, vec![transfer(user(1), 0, fresh, 0), ask(user(0), 0, HASHER)]);
+    assert!(stored(&world, &outcome, HASHER, fresh).is_zero());
+    assert!(!world.after(&outcome).accounts.contains_key(&fresh));
+}
+
+#[test]
+fn money_that_is_there_only_after_somebody_paid() {
+    let world = blocks::world();
+    let poor = user(9);
+    // One transfer takes 105,000,000 and the L1 fee at most.
+    let gift = |nonce| transfer(user(0), nonce, poor, 200_000_000);
+    let spend = |nonce| transfer(poor, nonce, user(1), 100_000_000);
+    let outcome =
+        agreed(&world, vec![spend(0), spend(1), gift(0), spend(1), gift(1), spend(2), spend(3), spend(4), spend(5)]);
+    assert!(outcome.skipped.iter().any(|skipped| matches!(skipped.reason, Skip::InsufficientFunds { .. })));
+    assert!(outcome.executed.len() >= 5);
+}
+
+#[test]
+fn invalid_transaction_in_the_middle_leaves_the_later_ones_alone() {
+    let world = blocks::world();
+    let outcome = agreed(
+        &world,
+        vec![
+            transfer(user(0), 0, user(1), 1),
+            transfer(user(0), 7, user(1), 1),
+            transfer(user(8), 0, user(1), ETHER),
+            Draft::new(user(2), 0, COUNTER).gas(10).type_2(),
+            transfer(user(0), 1, user(1), 1),
+            Draft::new(user(2), 0, COUNTER).data([0; 32]).type_2(),
+            transfer(user(0), 1, user(1), 1),
+        ],
+    );
+    assert_eq!(outcome.executed, [0, 4, 5]);
+    assert_eq!(outcome.skipped.len(), 4);
+}
+
+#[test]
+fn one_sender_sends_them_all() {
+    let world = blocks::world();
+    let outcome = agreed(&world, (0..40).map(|nonce| transfer(user(0), nonce, user(1), nonce)).collect());
+    assert_eq!(outcome.executed.len(), 40);
+    let plan_input = world.input((0..40).map(|nonce| transfer(user(0), nonce, user(1), nonce)).collect());
+    let plan = Plan::new(&world.config, &world.parent, &plan_input).unwrap();
+    // A nonce is known beforehand, and a balance need only be enough: nothing is executed twice.
+    let held: usize = (0..20).map(|seed| schedule::execute(&plan, &world.state, &mut Dice(seed)).unwrap().1).sum();
+    assert!(held > 300, "only {held} were as foreseen");
+}
+
+#[test]
+fn contracts_read_the_fee_vault_and_their_own_balance_while_everybody_pays() {
+    let world = blocks::world();
+    let look = |from, nonce, at| Draft::new(from, nonce, BALANCER).data(word(at)).type_2();
+    let outcome = agreed(
+        &world,
+        vec![
+            transfer(user(0), 0, user(1), 1),
+            look(user(2), 0, FEE_VAULT),
+            transfer(user(1), 0, MISER, 5),
+            Draft::new(user(3), 0, MISER).value(2).type_2(),
+            look(user(2), 1, FEE_VAULT),
+            transfer(user(0), 1, FEE_VAULT, 1),
+            look(user(2), 2, FEE_VAULT),
+            Draft::new(user(4), 0, FORWARDER).value(3).data(word(MISER)).type_2(),
+            Draft::new(user(5), 0, GIVER).data(word(FEE_VAULT)).type_2(),
+            look(user(2), 3, MISER),
+        ],
+    );
+    assert_eq!(outcome.executed.len(), 10);
+    assert!(!stored(&world, &outcome, BALANCER, FEE_VAULT).is_zero());
+}
+
+#[test]
+fn gas_runs_out_at_the_edge() {
+    let world = blocks::world();
+    let call = |from, nonce, gas| Draft::new(from, nonce, COUNTER).data([1; 32]).gas(gas).type_2();
+    let needed = agreed(&world, vec![call(user(0), 0, 100_000)]).receipts[0].gas_used;
+    let outcome = agreed(
+        &world,
+        vec![
+            call(user(0), 0, needed - 1),
+            call(user(1), 0, needed),
+            call(user(2), 0, needed),
+            call(user(3), 0, needed - 20_000),
+        ],
+    );
+    let success: Vec<_> = outcome.receipts.iter().map(|receipt| receipt.success).collect();
+    assert_eq!(success, [false, true, true, false], "the slot costs less once it is not zero");
+    assert!(outcome.receipts[2].gas_used < needed);
+}
+
+#[test]
+fn precompiles_fail_alike() {
+    let world = blocks::world();
+    let pair = |from, nonce, input: Vec<u8>| Draft::new(from, nonce, PAIRER).data(input).gas(200_000).type_2();
+    let outcome = agreed(
+        &world,
+        vec![
+            pair(user(0), 0, vec![1; 192]),
+            pair(user(1), 0, Vec::new()),
+            pair(user(2), 0, vec![0; 192]),
+            Draft::new(user(3), 0, Address::with_last_byte(8)).data(vec![1; 191]).type_2(),
+            transfer(user(4), 0, Address::with_last_byte(2), 3),
+        ],
+    );
+    assert_eq!(outcome.executed.len(), 5);
+    assert!(!outcome.receipts[3].success);
+}
+
+#[test]
+fn keys_made_to_collide_are_only_keys() {
+    let world = blocks::world();
+    // Slots and addresses that differ in one byte only, at every place, as a poor hash would take for the same.
+    #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+    let key = |n: usize| {
+        let mut key = [0; 32];
+        key[n % 32] = 1 + (n / 32) as u8;
+        key
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+    let count = |n: usize| Draft::new(user((n % 8) as u8), (n / 8) as u64, COUNTER).data(key(n)).gas(60_000).type_2();
+    let outcome = agreed(&world, (0..96).map(count).collect());
+    assert_eq!(outcome.executed.len(), 96);
+    assert_eq!(outcome.changes.accounts[&COUNTER].storage.len(), 96);
+}

@@ -1,0 +1,94 @@
+//! A scheduler of one thread: lanes and committer in an order that a seed decides, so that any interleaving can be replayed.
+#![allow(unreachable_pub, reason = "a module of one test")]
+
+use std::convert::Infallible;
+
+use sluice_stf::{
+    Error, Plan, Workspace,
+    engine::Reader,
+    lanes::{Commit, Committer, Lane, LedgerMemory, Run},
+};
+use sluice_types::Outcome;
+
+use crate::vectors::MapState;
+
+/// Numbers from a seed.
+#[derive(Clone, Debug)]
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// Below `sides`.
+    pub fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).expect("it is below a usize")
+    }
+
+    pub fn byte(&mut self, sides: u8) -> u8 {
+        u8::try_from(self.roll(sides.into())).expect("it is below a byte")
+    }
+
+    pub fn one_in(&mut self, sides: usize) -> bool {
+        self.roll(sides) == 0
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.roll(from.len())]
+    }
+}
+
+/// Executes a block in the order that `dice` give. Also tells how many transactions were as foreseen.
+pub fn execute(plan: &Plan<'_>, state: &MapState, dice: &mut Dice) -> Result<(Outcome, usize), Error<Infallible>> {
+    let lanes = 1 + dice.roll(4);
+    let mut workspaces: Vec<_> = (0..lanes).map(|_| Workspace::default()).collect();
+    let readers: Vec<_> = (0..lanes).map(|_| Reader::new(state)).collect();
+    let mut lanes: Vec<_> = (0..lanes)
+        .zip(&readers)
+        .zip(&mut workspaces)
+        .map(|((id, reader), workspace)| (Lane::new(plan, id, reader, workspace), 0))
+        .collect();
+    let mut log: Vec<Commit> = Vec::new();
+    let mut committer = Committer::new(plan, lanes.len(), LedgerMemory::default());
+    log.push(committer.start(plan, &mut lanes[0].0).expect("a map does not fail"));
+
+    // Runs that are foreseen, in order; where each starts and ends.
+    let mut foreseen: std::collections::VecDeque<Run> = std::collections::VecDeque::new();
+    let (mut claimed, mut committed, mut ends) = (0, 0, std::collections::VecDeque::new());
+    let mut held = 0;
+    while committed < plan.len() {
+        let lane = dice.roll(lanes.len());
+        let (lane, learnt) = &mut lanes[lane];
+        // A lane that foresees may have missed the latest; who commits has missed nothing.
+        let learn = |lane: &mut Lane<'_>, learnt: &mut usize, until: usize, log: &[Commit]| {
+            log[*learnt..until].iter().for_each(|commit| lane.learn(commit));
+            *learnt = until;
+        };
+        match dice.roll(3) {
+            0 | 1 if claimed < plan.len() => {
+                let end = (claimed + 1 + dice.roll(5)).min(plan.len());
+                if foreseen.is_empty() && dice.one_in(3) {
+                    learn(lane, learnt, log.len(), &log);
+                    log.push(committer.execute(plan, claimed..end, lane).expect("a map does not fail"));
+                    committed = end;
+                } else {
+                    let until = *learnt + dice.roll(log.len() - *learnt + 1);
+                    learn(lane, learnt, until, &log);
+                    foreseen.push_back(lane.run(plan, claimed..end));
+                    ends.push_back(end);
+                }
+                claimed = end;
+            }
+            _ => {
+                let Some(run) = foreseen.pop_front() else { continue };
+                learn(lane, learnt, log.len(), &log);
+                let done = committer.commit(plan, run, lane).expect("a map does not fail");
+                held += done.held;
+                log.extend(done.commits);
+                committed = ends.pop_front().expect("it was pushed with the run");
+            }
+        }
+    }
+    Ok((committer.finish().0, held))
+}
