@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -65,8 +66,15 @@ impl Anvil {
         }
         let failed = |reason: String| Error::Anvil { path: path.clone(), reason };
         let child = command.spawn().map_err(|reason| failed(reason.to_string()))?;
+        // It speaks plain HTTP to its own child only, but no client is made without a cryptography; trusting no root, it has no use.
+        let no_tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|reason| failed(reason.to_string()))?
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
         let client = reqwest::Client::builder()
             .timeout(REQUEST_TIME_MAX)
+            .tls_backend_preconfigured(no_tls)
             .build()
             .map_err(|reason| failed(reason.to_string()))?;
         let mut anvil = Self { child, address, path: path.clone(), client };

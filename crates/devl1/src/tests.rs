@@ -10,9 +10,16 @@ fn manual(data_dir: Option<&Path>) -> Config {
     Config { block_time: Duration::ZERO, data_dir: data_dir.map(Path::to_owned), ..Config::default() }
 }
 
+/// A client of plain HTTP; no client is made without a cryptography.
+fn http() -> reqwest::ClientBuilder {
+    // Whoever was first has installed the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 async fn call(l1: &DevL1, method: &str, params: Value) -> Value {
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    reqwest::Client::new().post(&l1.rpc_url).json(&request).send().await.unwrap().json().await.unwrap()
+    http().build().unwrap().post(&l1.rpc_url).json(&request).send().await.unwrap().json().await.unwrap()
 }
 
 async fn header(l1: &DevL1, tag: &str) -> (u64, String, u64) {
@@ -75,7 +82,7 @@ async fn time_can_be_advanced_and_every_block_has_its_slot() {
     let (_, _, genesis) = header(&l1, "0x0").await;
     for (slot, status) in [(after - genesis, 200), (after - genesis - 1, 404)] {
         let url = format!("{}/eth/v1/beacon/blobs/{slot}", l1.beacon_url);
-        assert_eq!(reqwest::get(url).await.unwrap().status().as_u16(), status);
+        assert_eq!(http().build().unwrap().get(url).send().await.unwrap().status().as_u16(), status);
     }
 }
 

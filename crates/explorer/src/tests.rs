@@ -19,6 +19,13 @@ use crate::{Config, Error, Server, app::now, start};
 const FRIEND: Address = address!("00000000000000000000000000000000000000bB");
 const HOSTILE: &str = "<script>alert(1)</script>";
 
+/// A client of plain HTTP; no client is made without a cryptography.
+fn http() -> reqwest::ClientBuilder {
+    // Whoever was first has installed the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 struct Rig {
     chain: Chain,
     server: Server,
@@ -45,7 +52,7 @@ async fn rig(genesis_timestamp: u64) -> Rig {
 impl Rig {
     /// Status and body, without following redirects; the target of a redirect is its body.
     async fn ask(&self, path: &str) -> (u16, String) {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client = http().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let response = client.get(format!("http://{}{path}", self.server.addr())).send().await.unwrap();
         let status = response.status().as_u16();
         let policy = response.headers().get("content-security-policy").map(|value| value.to_str().unwrap().to_owned());
@@ -208,7 +215,7 @@ async fn a_chain_that_stands_still_is_shown_as_such() {
 #[tokio::test]
 async fn watchers_hear_of_new_blocks() {
     let rig = rig(now()).await;
-    let mut response = reqwest::get(format!("http://{}/live", rig.server.addr())).await.unwrap();
+    let mut response = http().build().unwrap().get(format!("http://{}/live", rig.server.addr())).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/event-stream");
     rig.chain.block(vec![]);
     let mut heard = String::new();
@@ -247,7 +254,8 @@ async fn pages_say_which_rungs_are_reached_and_which_are_to_come() {
 #[tokio::test]
 async fn watchers_of_a_block_hear_of_its_batch() {
     let mut rig = rig(now()).await;
-    let mut response = reqwest::get(format!("http://{}/live?block=3", rig.server.addr())).await.unwrap();
+    let mut response =
+        http().build().unwrap().get(format!("http://{}/live?block=3", rig.server.addr())).send().await.unwrap();
     rig.chain.batch(1, 1, 1, now());
     let mut heard = String::new();
     let listen = async {

@@ -136,9 +136,48 @@ fn from_abi(header: &abi::rollup::IRollup::BatchHeader) -> BatchHeader {
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::{LogData, U256, keccak256};
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    use alloy_primitives::{LogData, U256, hex, keccak256};
+    use sha2::{Digest, Sha256};
 
     use super::*;
+
+    /// Every Solidity file below a folder, by its path from `root`, with `/` between.
+    fn collect(root: &Path, folder: &Path, inputs: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(root, &path, inputs);
+            } else if path.extension().is_some_and(|extension| extension == "sol") {
+                let name: Vec<_> = path.strip_prefix(root).unwrap().iter().map(|part| part.to_str().unwrap()).collect();
+                inputs.insert(name.join("/"), fs::read(&path).unwrap());
+            }
+        }
+    }
+
+    /// Source: "Freshness" in `contracts/README.md`.
+    #[test]
+    fn artifacts_belong_to_the_sources() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
+        let mut inputs = BTreeMap::new();
+        collect(&root, &root.join("src"), &mut inputs);
+        for name in ["foundry.toml", "package-lock.json"] {
+            inputs.insert(name.to_owned(), fs::read(root.join(name)).unwrap());
+        }
+        let mut hash = Sha256::new();
+        for (name, content) in &inputs {
+            for part in [name.as_bytes(), &[0], content, &[0]] {
+                hash.update(part);
+            }
+        }
+        let written = fs::read_to_string(root.join("artifacts/inputs.sha256")).unwrap();
+        assert_eq!(
+            hex::encode(hash.finalize()),
+            written.trim(),
+            "contracts/src changed after contracts/artifacts were written; run `node gen-artifacts.mjs` in contracts/"
+        );
+    }
 
     fn header() -> BatchHeader {
         BatchHeader {

@@ -7,9 +7,10 @@ use alloy::{
     rpc::{client::RpcClient, json_rpc::ErrorPayload},
     transports::{RpcError, TransportErrorKind, TransportResult, http::Http},
 };
+use rustls::RootCertStore;
 use url::Url;
 
-use crate::Error;
+use crate::{Error, tls};
 
 /// How long one request may take.
 pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_secs(20);
@@ -31,10 +32,13 @@ impl Execution {
     /// Does not connect yet.
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
         let url = parse_url(url)?;
-        let name = endpoint_name(&url);
-        let client = http_client(&name)?;
-        let text = url.to_string();
-        Ok(Self { provider: RootProvider::new(RpcClient::new(Http::with_client(client, url), false)), name, url: text })
+        let client = http_client(&endpoint_name(&url))?;
+        Ok(Self::with_client(url, client))
+    }
+
+    fn with_client(url: Url, client: reqwest::Client) -> Self {
+        let (name, text) = (endpoint_name(&url), url.to_string());
+        Self { provider: RootProvider::new(RpcClient::new(Http::with_client(client, url), false)), name, url: text }
     }
 
     /// Scheme, host and port.
@@ -109,11 +113,8 @@ pub(crate) fn parse_url(url: &str) -> Result<Url, Error> {
     let unusable = |reason: &str| Error::Url { url: url.to_owned(), reason: reason.to_owned() };
     let parsed = Url::parse(url).map_err(|error| unusable(&error.to_string()))?;
     match parsed.scheme() {
-        "http" if parsed.has_host() => Ok(parsed),
-        "https" => Err(unusable(
-            "this build speaks no TLS; run a node or a TLS proxy on this machine and give its http:// URL",
-        )),
-        _ => Err(unusable("give an http:// URL")),
+        "http" | "https" if parsed.has_host() => Ok(parsed),
+        _ => Err(unusable("give an http:// or https:// URL")),
     }
 }
 
@@ -123,15 +124,27 @@ pub(crate) fn endpoint_name(url: &Url) -> String {
     format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
-pub(crate) fn http_client(name: &str) -> Result<reqwest::Client, Error> {
+/// A client for `http` and `https` endpoints that trusts the public roots, which are compiled in. `name` is for the error.
+///
+/// Errors: [`Error::Url`] when the system gives no client.
+pub fn http_client(name: &str) -> Result<reqwest::Client, Error> {
+    client_trusting(tls::public_roots(), name)
+}
+
+/// A client that takes these roots and no others.
+fn client_trusting(roots: RootCertStore, name: &str) -> Result<reqwest::Client, Error> {
     reqwest::Client::builder()
         .timeout(REQUEST_TIME_MAX)
+        .tls_backend_preconfigured(tls::client_config(roots))
         .build()
         .map_err(|error| Error::Url { url: name.to_owned(), reason: error.to_string() })
 }
 
 #[cfg(test)]
 mod tests {
+    use alloy::providers::Provider;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -142,8 +155,65 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_http_url() {
-        for url in ["", "localhost:8545", "ws://127.0.0.1:8546", "http://", "https://l1.example"] {
+        for url in ["", "localhost:8545", "ws://127.0.0.1:8546", "http://", "https://"] {
             assert!(matches!(parse_url(url), Err(Error::Url { .. })), "{url}");
         }
+    }
+    /// An endpoint of chain 5 with this certificate, which serves until its task ends, and its URL.
+    async fn tls_endpoint(certificate: rustls::pki_types::CertificateDer<'static>, key: &rcgen::KeyPair) -> String {
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config =
+            rustls::ServerConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate], key)
+                .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                // A client that does not trust the certificate hangs up.
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = [0; 4_096];
+                let _ = stream.read(&mut request).await.unwrap();
+                let body = r#"{"jsonrpc":"2.0","id":0,"result":"0x5"}"#;
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+                let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_trusted_by_its_root_and_by_nothing_else() {
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let url = tls_endpoint(own.cert.der().clone(), &own.signing_key).await;
+        let stranger = Execution::new(&url).unwrap();
+        let error = stranger.ask("the chain id", |p| async move { p.get_chain_id().await }).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("invalid peer certificate") && text.contains(&url), "{text}");
+
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        let client = client_trusting(roots, &url).unwrap();
+        let friend = Execution::with_client(parse_url(&url).unwrap(), client);
+        assert_eq!(friend.ask("the chain id", |p| async move { p.get_chain_id().await }).await.unwrap(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_another_name_is_refused() {
+        let own = rcgen::generate_simple_self_signed(["other.example".to_owned()]).unwrap();
+        let url = tls_endpoint(own.cert.der().clone(), &own.signing_key).await;
+        let mut roots = RootCertStore::empty();
+        roots.add(own.cert.der().clone()).unwrap();
+        let client = client_trusting(roots, &url).unwrap();
+        let endpoint = Execution::with_client(parse_url(&url).unwrap(), client);
+        let error = endpoint.ask("the chain id", |p| async move { p.get_chain_id().await }).await.unwrap_err();
+        assert!(error.to_string().contains("not valid for name"), "{error}");
     }
 }

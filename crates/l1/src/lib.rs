@@ -32,12 +32,14 @@ mod revert;
 mod rpc;
 mod seam;
 mod sender;
+mod tls;
 mod user;
 
 pub use blobs::{Blob, Sidecar, blob_hashes, build_sidecar, warm_kzg};
 pub use deploy::{DeployParams, DeployPlan, deploy, deploy_test_token, plan_deployment};
+pub use endpoint::http_client;
 pub use error::Error;
-pub use rpc::RpcL1;
+pub use rpc::{RpcL1, chain_id};
 pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};
 pub use sender::{ATTEMPTS_MAX, Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
 pub use user::{Claim, OUTBOX_DEPTH};

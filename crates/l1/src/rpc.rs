@@ -32,6 +32,11 @@ pub struct RpcL1 {
     contracts: L1Contracts,
 }
 
+/// Asks an execution endpoint which chain it serves. Errors: [`Error::Url`], [`Error::Endpoint`].
+pub async fn chain_id(rpc_url: &str) -> Result<u64, Error> {
+    served_chain(&Execution::new(rpc_url)?).await
+}
+
 impl RpcL1 {
     /// Checks that the execution endpoint answers and serves the right chain. The beacon endpoint is only needed for
     /// [`L1::blobs`], and only asked then.
@@ -197,9 +202,13 @@ impl L1 for RpcL1 {
     }
 }
 
+async fn served_chain(execution: &Execution) -> Result<u64, Error> {
+    execution.ask("the chain id", |provider| async move { provider.get_chain_id().await }).await
+}
+
 /// Errors: [`Error::ChainId`] when the endpoint serves another chain.
 pub(crate) async fn check_chain(execution: &Execution, expected: u64) -> Result<(), Error> {
-    let got = execution.ask("the chain id", |provider| async move { provider.get_chain_id().await }).await?;
+    let got = served_chain(execution).await?;
     if got == expected {
         return Ok(());
     }

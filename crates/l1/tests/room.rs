@@ -15,7 +15,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use sluice_devl1::{DevL1, Kind};
 use sluice_l1::{
     Blob, DeployParams, Error, L1, L1Event, Progress, RpcL1, Sender, SenderConfig, TxRequest, build_sidecar,
-    contracts::commit_batch_call, deploy, deploy_test_token, plan_deployment,
+    contracts::commit_batch_call, deploy, deploy_test_token, http_client, plan_deployment,
 };
 use sluice_types::{BatchHeader, CommittedBatch, L1Number, MessageKind, Severity};
 
@@ -27,7 +27,7 @@ fn key(index: u32) -> PrivateKeySigner {
 }
 
 fn provider(l1: &DevL1) -> RootProvider {
-    RootProvider::new_http(l1.rpc_url.parse().unwrap())
+    ProviderBuilder::default().connect_reqwest(http_client("l1").unwrap(), l1.rpc_url.parse().unwrap())
 }
 
 async fn start(block_time_ms: u64) -> DevL1 {
@@ -342,7 +342,9 @@ async fn a_blob_transaction_stuck_by_its_price_is_replaced_after_a_restart() {
 
 /// Burns most of a block's gas, so that the base fee rises.
 async fn fill_block(l1: &DevL1, account: u32) {
-    let burner = ProviderBuilder::new().wallet(key(account)).connect_http(l1.rpc_url.parse().unwrap());
+    let burner = ProviderBuilder::new()
+        .wallet(key(account))
+        .connect_reqwest(http_client("l1").unwrap(), l1.rpc_url.parse().unwrap());
     for _ in 0..3 {
         // JUMPDEST PUSH1 0 JUMP: an endless loop.
         let burn = TransactionRequest::default()
@@ -361,7 +363,8 @@ async fn a_nonce_that_somebody_else_used_is_noticed() {
     let ours = sender(&l1, key(5), SenderConfig::default()).await;
     let request = TxRequest { to: Some(Address::repeat_byte(1)), ..TxRequest::default() };
     let mut tracked = ours.prepare(request.clone()).await.unwrap();
-    let other = ProviderBuilder::new().wallet(key(5)).connect_http(l1.rpc_url.parse().unwrap());
+    let other =
+        ProviderBuilder::new().wallet(key(5)).connect_reqwest(http_client("l1").unwrap(), l1.rpc_url.parse().unwrap());
     let theirs = TransactionRequest::default().with_to(Address::repeat_byte(2)).with_value(U256::ONE);
     let _ = other.send_transaction(theirs).await.unwrap();
     for _ in 0..2 {

@@ -14,9 +14,16 @@ async fn rig() -> Rig {
     Rig::new(chain).await
 }
 
+/// A client of plain HTTP; no client is made without a cryptography.
+fn http() -> reqwest::ClientBuilder {
+    // Whoever was first has installed the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// HTTP status and body.
 async fn post(rig: &Rig, body: impl Into<reqwest::Body>) -> (u16, Value) {
-    let request = reqwest::Client::new().post(format!("http://{}", rig.server.addr()));
+    let request = http().build().unwrap().post(format!("http://{}", rig.server.addr()));
     let response = request.header("content-type", "application/json").body(body).send().await.unwrap();
     let (status, text) = (response.status().as_u16(), response.text().await.unwrap());
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
@@ -128,7 +135,7 @@ async fn browsers_may_call_from_allowed_origins_only() {
     let allowed = async |origins: Vec<String>| {
         let config = Config { cors_origins: origins, ..config() };
         let rig = Rig::with(Chain::new(1_000_000), config, None).await;
-        let request = reqwest::Client::new().post(format!("http://{}", rig.server.addr()));
+        let request = http().build().unwrap().post(format!("http://{}", rig.server.addr()));
         let request = request.header("origin", "http://wallet.example").header("content-type", "application/json");
         let response = request.body(call("eth_chainId", &json!([]))).send().await.unwrap();
         response.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
