@@ -8,7 +8,6 @@ use std::{
 
 use alloy::{
     primitives::{B256, U256, hex, utils::parse_ether},
-    providers::{Provider, ProviderBuilder},
     signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
 };
 use serde_json::{Value, json};
@@ -43,14 +42,14 @@ pub(crate) struct Options {
     /// Development L1 to start.
     #[arg(long, value_enum, default_value = "embedded", conflicts_with = "l1_rpc")]
     l1: L1Kind,
-    /// Use this L1 instead of starting one. It needs --l1-beacon and a funded --l1-key.
+    /// Use this L1 instead of starting one. It needs --l1-beacon.
     #[arg(long, requires = "l1_beacon")]
     l1_rpc: Option<String>,
     /// Beacon endpoint of that L1.
     #[arg(long, requires = "l1_rpc")]
     l1_beacon: Option<String>,
-    /// Key that deploys and funds on L1.
-    #[arg(long, env = "SLUICE_L1_KEY", default_value = FIRST_KEY, hide_default_value = true, hide_env_values = true)]
+    /// Key that deploys and funds on L1, with more than 1,000 ETH. The devnet's first account when left out.
+    #[arg(long, env = "SLUICE_L1_KEY", default_value = FIRST_KEY, hide_default_value = true, hide_env_values = true, value_parser = crate::cli::key)]
     l1_key: PrivateKeySigner,
     /// Keep the chain here and continue it at the next start. A temporary folder when left out.
     #[arg(long)]
@@ -178,11 +177,8 @@ fn loopback(port: u16) -> SocketAddr {
 /// The answer's second part is ours to stop; `None` for an L1 that was there before.
 async fn start_l1(options: &Options, folder: &Path) -> Result<(L1Side, Option<DevL1>), Error> {
     if let (Some(rpc), Some(beacon)) = (&options.l1_rpc, &options.l1_beacon) {
-        let provider = ProviderBuilder::new().connect_http(parse_url(rpc)?);
-        let chain_id = provider
-            .get_chain_id()
-            .await
-            .map_err(|error| Error::Config(format!("the L1 at {rpc} does not answer: {error}; check --l1-rpc")))?;
+        let chain_id =
+            sluice_l1::chain_id(rpc).await.map_err(|error| Error::Config(format!("{error}; check --l1-rpc")))?;
         return Ok((L1Side { rpc: rpc.clone(), beacon: beacon.clone(), chain_id }, None));
     }
     let kind = match options.l1 {
@@ -200,10 +196,6 @@ async fn start_l1(options: &Options, folder: &Path) -> Result<(L1Side, Option<De
     .await?;
     let side = L1Side { rpc: running.rpc_url.clone(), beacon: running.beacon_url.clone(), chain_id: running.chain_id };
     Ok((side, Some(running)))
-}
-
-fn parse_url(text: &str) -> Result<url::Url, Error> {
-    text.parse().map_err(|error| Error::Config(format!("{text:?} is not a URL: {error}")))
 }
 
 /// Deploys the contracts, funds the posting account, and writes what the node needs to know.
@@ -228,14 +220,24 @@ async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainCo
         genesis_block_hash: genesis_hash,
         genesis_state_root: state_root,
     };
-    sluice_l1::deploy(&sender, &plan, &params).await?;
+    sluice_l1::deploy(&sender, &plan, &params).await.map_err(needs_funds)?;
     let fund = TxRequest {
         to: Some(poster.address()),
         value_wei: parse_ether(POSTER_ETHER).expect("a number"),
         ..TxRequest::default()
     };
-    sender.send_and_wait(fund, L1_TIME_MAX).await?;
+    sender.send_and_wait(fund, L1_TIME_MAX).await.map_err(needs_funds)?;
     Ok(chain)
+}
+
+/// A node waits for ETH; this command does not.
+fn needs_funds(error: sluice_l1::Error) -> Error {
+    match error {
+        sluice_l1::Error::InsufficientBalance { address, balance_wei, needed_wei } => Error::Config(format!(
+            "account {address} holds {balance_wei} wei on L1 but needs {needed_wei}, and {POSTER_ETHER} ETH for the posting account; send it ETH and start again, or give another --l1-key"
+        )),
+        error => error.into(),
+    }
 }
 
 /// How long a transaction on L1 may take.
@@ -376,7 +378,7 @@ fn print_table(as_json: bool, table: &Value) {
     for (name, address) in table["contracts"].as_object().into_iter().flatten() {
         println!("  {name:9} {}", text(address));
     }
-    println!("Accounts   10,000 ETH each on both sides; the keys are public, never use them elsewhere");
+    println!("Accounts   10,000 ETH each; the keys are public, never use them elsewhere");
     for account in table["accounts"].as_array().into_iter().flatten() {
         println!("  {}  {}", text(&account["address"]), text(&account["key"]));
     }

@@ -20,6 +20,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use indicatif::{ProgressBar, ProgressStyle};
 use jsonrpsee::{
     core::{
+        ClientError,
         client::{BatchResponse, ClientT},
         params::BatchRequestBuilder,
     },
@@ -47,7 +48,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "http://127.0.0.1:9545")]
     pub(crate) rpc: String,
     /// Private key that funds the senders. The devnet's first account when left out.
-    #[arg(long, env = "SLUICE_KEY", default_value = crate::devnet::FIRST_KEY, hide_default_value = true)]
+    #[arg(long, env = "SLUICE_KEY", default_value = crate::devnet::FIRST_KEY, hide_default_value = true, hide_env_values = true, value_parser = crate::cli::key)]
     pub(crate) key: PrivateKeySigner,
     /// How many transfers to send.
     #[arg(long, default_value_t = 20_000)]
@@ -164,6 +165,14 @@ impl std::fmt::Display for Report {
     }
 }
 
+/// What a node says, without the frame around it.
+fn reason(error: &ClientError) -> String {
+    match error {
+        ClientError::Call(error) => error.message().to_owned(),
+        error => error.to_string(),
+    }
+}
+
 /// Deterministic sender keys derived from the funding key, so that a second run finds them funded.
 fn senders(options: &Options) -> Vec<PrivateKeySigner> {
     let seed = keccak256(options.key.to_bytes());
@@ -233,15 +242,16 @@ async fn fund(
         let balance: U256 = client
             .request("eth_getBalance", rpc_params![sender.address(), "latest"])
             .await
-            .map_err(|error| Error::Config(error.to_string()))?;
+            .map_err(|error| Error::Config(reason(&error)))?;
         if balance >= need {
             continue;
         }
         let (_, raw) = transfer(chain_id, &options.key, nonce, sender.address(), need - balance, fee);
         let _: B256 = client.request("eth_sendRawTransaction", rpc_params![raw]).await.map_err(|error| {
             Error::Config(format!(
-                "cannot fund the senders from {}: {error}; give a funded --key",
-                options.key.address()
+                "cannot fund the senders from {}: {}; give a funded --key, and the --rpc of a node that takes transactions",
+                options.key.address(),
+                reason(&error)
             ))
         })?;
         nonce += 1;
@@ -334,7 +344,7 @@ async fn send(
                         answer.iter().filter_map(|one| Some(one.as_ref().err()?.message().to_owned())).collect();
                     (size - errors.len(), errors)
                 }
-                Err(error) => (0, vec![error.to_string(); size]),
+                Err(error) => (0, vec![reason(&error); size]),
             }
         });
     }

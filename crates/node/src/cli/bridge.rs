@@ -53,7 +53,7 @@ pub(crate) struct Endpoints {
     #[arg(long, env = "SLUICE_L1_RPC", default_value = "http://127.0.0.1:8545")]
     l1_rpc: String,
     /// Private key that pays.
-    #[arg(long, env = "SLUICE_KEY", hide_env_values = true)]
+    #[arg(long, env = "SLUICE_KEY", hide_env_values = true, value_parser = super::key)]
     key: PrivateKeySigner,
     /// Print one line of JSON.
     #[arg(long)]
@@ -137,7 +137,9 @@ impl Session {
             .rollup_rpc
             .parse()
             .map_err(|error| Error::Config(format!("--rollup-rpc {}: {error}", endpoints.rollup_rpc)))?;
-        let l2 = ProviderBuilder::new().wallet(EthereumWallet::from(endpoints.key.clone())).connect_http(url);
+        let client = sluice_l1::http_client(&endpoints.rollup_rpc)?;
+        let wallet = EthereumWallet::from(endpoints.key.clone());
+        let l2 = ProviderBuilder::new().wallet(wallet).connect_reqwest(client, url);
         l2.client().set_poll_interval(L2_POLL);
         let chain: ChainConfig = l2.raw_request("rollup_config".into(), ()).await.map_err(remote)?;
         let l1 = RpcL1::connect(&endpoints.l1_rpc, None, chain.l1).await?;

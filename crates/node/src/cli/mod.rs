@@ -8,6 +8,9 @@ mod node;
 #[cfg(test)]
 mod tests;
 
+use std::io::IsTerminal;
+
+use alloy::signers::local::PrivateKeySigner;
 use clap::{Parser, Subcommand};
 
 use crate::{Error, devnet};
@@ -61,10 +64,20 @@ impl Cli {
     }
 }
 
+/// Reads a private key from the command line, and never repeats it.
+pub(crate) fn key(text: &str) -> Result<PrivateKeySigner, sluice_l1::Error> {
+    sluice_l1::key_from_hex(text)
+}
+
 /// Writes logs to standard error; `RUST_LOG` chooses them.
 pub(crate) fn init_logs(default: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     // A second call, as in tests, keeps the first.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Colours are for people; a file or a collector gets plain text.
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
 }
