@@ -2,12 +2,13 @@
 //!
 //! A state is one account trie, and one storage trie per account that has storage. Keys are Keccak hashes of addresses and of
 //! slots, as on Ethereum. [`update`] applies a block's sorted changes in one walk: every touched node is read and decoded
-//! once, and every node that differs afterwards is encoded and hashed once, bottom up.
+//! once, and every node that differs afterwards is encoded once, with room for the hashes of its children. Then the nodes are
+//! hashed level by level, lowest first, all of a level at once on vector units.
 //!
 //! ```text
-//!   StateChanges ──► update ◄── NodeRead: a database, a Recorder around one, or a PartialTrie
-//!                      │
-//!                      └──► root, TrieChanges (what to write back)
+//!   StateChanges ──► HashedChanges ──► walk ◄── NodeRead: a database, a Recorder around one, or a PartialTrie
+//!                                       │
+//!                                       └──► arena of encoded nodes ──► hashes ──► root, TrieChanges (what to write back)
 //! ```
 //!
 //! What it deliberately does not do: it stores nothing and caches nothing between calls; it does not hash what a database

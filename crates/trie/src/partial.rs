@@ -1,6 +1,6 @@
 //! Tries of which only some nodes are there.
 
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::convert::Infallible;
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -10,6 +10,7 @@ use sluice_types::{Account, EMPTY_CODE_HASH, Header, StateRead};
 
 use crate::{
     Error, NodeRead, Witness,
+    keccak::Keccak,
     read::{account_leaf, storage_at},
 };
 
@@ -22,7 +23,10 @@ pub(crate) struct HashedNodes(BTreeMap<B256, Bytes>);
 
 impl HashedNodes {
     pub(crate) fn new(nodes: impl Iterator<Item = Bytes>) -> Self {
-        Self(nodes.map(|node| (keccak256(&node), node)).collect())
+        let nodes: Vec<Bytes> = nodes.collect();
+        let messages: Vec<&[u8]> = nodes.iter().map(|node| &node[..]).collect();
+        let hashes = Keccak::detect().hash_all(&messages);
+        Self(hashes.into_iter().zip(nodes).collect())
     }
 }
 
@@ -44,7 +48,7 @@ pub struct PartialTrie {
     nodes: HashedNodes,
     codes: BTreeMap<B256, Bytes>,
     /// Number of the newest header, and the hashes of it and the headers before it, newest first.
-    ancestors: Option<(u64, alloc::vec::Vec<B256>)>,
+    ancestors: Option<(u64, Vec<B256>)>,
 }
 
 impl PartialTrie {
@@ -69,10 +73,10 @@ impl PartialTrie {
 }
 
 /// Checks that the headers, newest first, are a chain that ends in `parent_hash`; gives the newest number and the hashes.
-fn ancestors(parent_hash: B256, headers: &[Bytes]) -> Result<Option<(u64, alloc::vec::Vec<B256>)>, Error> {
+fn ancestors(parent_hash: B256, headers: &[Bytes]) -> Result<Option<(u64, Vec<B256>)>, Error> {
     let mut newest: Option<u64> = None;
     let mut expected = (parent_hash, None);
-    let mut hashes = alloc::vec::Vec::with_capacity(headers.len());
+    let mut hashes = Vec::with_capacity(headers.len());
     for rlp in headers {
         let mut rest = &rlp[..];
         let header = Header::decode(&mut rest).map_err(|_| Error::Witness("a header does not decode"))?;
