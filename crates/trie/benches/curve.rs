@@ -1,7 +1,7 @@
 //! 20,000 account updates on tries of growing size, from nodes in memory and from a redb file keyed as the store keys it.
 //!
 //! `cargo bench -p sluice-trie --bench curve -- [ACCOUNTS…] [memory]`: 100,000 and 1,000,000 accounts unless told otherwise;
-//! with `memory`, nothing is written to disk. 10,000,000 accounts take about 8 GiB of memory, 5 GiB of disk and minutes.
+//! with `memory`, nothing is written to disk. 10,000,000 accounts take about 5 GiB of memory, 4 GiB of disk and minutes.
 //!
 //! The file lies in the temporary directory and goes at the end. Before every round it is opened anew, so redb's own cache is
 //! empty; the machine's page cache is not.
