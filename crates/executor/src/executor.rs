@@ -8,18 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy_primitives::B256;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sluice_stf::{
     Error, Plan, Workspace,
     engine::{Failed, Reader},
     execute_plan,
-    lanes::{Committer, LedgerMemory},
+    lanes::{Committer, Foresight, Lane, LedgerMemory},
 };
-use sluice_types::{BlockInput, ChainConfig, Header, Outcome, StateRead};
+use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
 
 use crate::{
     block::{Block, lanes_for, lock},
     estimate::{Estimates, SHARED_TIME_MIN},
+    list::Listed,
 };
 
 /// Most workers. More do not help one chain: every worker hears of every commit.
@@ -102,7 +104,7 @@ impl Executor {
 
     /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
     pub fn forget_preimages(&self) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         kept.workspaces.iter_mut().for_each(Workspace::forget_preimages);
     }
 
@@ -126,7 +128,7 @@ impl Executor {
     /// As [`Executor::execute`], of any plan.
     pub fn execute_plan<S: StateRead + Sync>(&self, plan: &Plan<'_>, state: &S) -> Result<Outcome, Error<S::Error>> {
         // A panic elsewhere cannot leave anything wrong behind: memory is emptied before use, and code is complete when inserted.
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         let Kept { workspaces, ledger, estimates } = &mut *kept;
         workspaces.resize_with(self.workers, Workspace::default);
         let (runs, time) = estimates.cut(plan, self.workers);
@@ -150,6 +152,70 @@ impl Executor {
                 Ok(outcome)
             }
         }
+    }
+}
+
+impl Executor {
+    /// Executes a block whose access list is known, in which there is nothing to guess.
+    ///
+    /// The list's hash must be `committed`, and the list that execution makes must be the same.
+    ///
+    /// Errors: [`crate::Error`].
+    pub fn execute_from_list<S: StateRead + Sync>(
+        &self,
+        plan: &Plan<'_>,
+        state: &S,
+        list: &BlockAccessList,
+        committed: B256,
+    ) -> Result<Outcome, crate::Error<S::Error>> {
+        let given = access_list_hash(list);
+        if given != committed {
+            return Err(crate::Error::ListHash { given, committed });
+        }
+        let outcome = match self.foretold(plan, state, list)? {
+            Some(outcome) => outcome,
+            // Something did not hold: the list is wrong, or transactions are skipped, which it does not tell. The long way knows.
+            None => self.execute_plan(plan, state)?,
+        };
+        if outcome.access_list != *list {
+            return Err(crate::Error::WrongList { made: access_list_hash(&outcome.access_list), committed });
+        }
+        Ok(outcome)
+    }
+
+    /// The outcome if all is as the list says.
+    fn foretold<S: StateRead + Sync>(
+        &self,
+        plan: &Plan<'_>,
+        state: &S,
+        list: &BlockAccessList,
+    ) -> Result<Option<Outcome>, Error<S::Error>> {
+        let mut kept = lock(&self.kept);
+        let Kept { workspaces, ledger, estimates } = &mut *kept;
+        let (runs, time) = estimates.cut(plan, self.workers);
+        let Some(pool) = self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) else {
+            return Ok(None);
+        };
+        workspaces.resize_with(self.workers, Workspace::default);
+        let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
+        let reader = Reader::new(state);
+        let mut lane = Lane::new(plan, 0, &reader, own);
+        let committer = Committer::new(plan, self.workers, take(ledger));
+        let foresight = Foresight::new(list, plan.len());
+        let listed =
+            Listed::start(plan, foresight, runs, committer, &mut lane).map_err(|error| reader.explain(error))?;
+        pool.in_place_scope(|scope| {
+            for (id, workspace) in (1..).zip(others) {
+                let listed = &listed;
+                scope.spawn(move |_| listed.work(&mut Lane::new(plan, id, &Reader::new(state), workspace)));
+            }
+            listed.work(&mut lane);
+        });
+        Ok(listed.end().map(|committer| {
+            let outcome;
+            (outcome, *ledger) = committer.finish();
+            outcome
+        }))
     }
 }
 

@@ -12,14 +12,18 @@
 //! ```text
 //! Executor ──► estimate: how long a transaction will take, from how long such ones took
 //!     │
-//!     └──────► block: runs are claimed in order, executed by lanes, committed in order
+//!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
+//!     └──────► list: the same from an access list, where nothing is executed twice
 //! ```
 //!
 //! Start reading at [`Executor`], then `block.rs`.
 
 mod block;
+mod error;
 mod estimate;
 mod executor;
+mod list;
 
+pub use error::Error;
 pub use estimate::{CALLS_KNOWN_MAX, LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use executor::{Executor, WORKERS_MAX};

@@ -21,9 +21,9 @@ use blocks::{
     transfer, word,
 };
 use schedule::Dice;
-use sluice_executor::Executor;
+use sluice_executor::{Error, Executor};
 use sluice_stf::{Plan, execute_block};
-use sluice_types::{InputTransaction, Outcome, Skip, predeploys::FEE_VAULT};
+use sluice_types::{BlockAccessList, InputTransaction, Outcome, Skip, access_list_hash, predeploys::FEE_VAULT};
 use world::{BENEFICIARY, Draft, ETHER, STORER, World, authority, authorize, user};
 
 /// Blocks in the random test; `SLUICE_HOSTILE_BLOCKS` sets another number, `SLUICE_HOSTILE_SEED` the first seed.
@@ -56,6 +56,9 @@ fn agreed(world: &World, transactions: Vec<InputTransaction>) -> Outcome {
             "threads"
         );
     }
+    let hash = access_list_hash(&expected.access_list);
+    let from_list = executor.execute_from_list(&plan, &world.state, &expected.access_list, hash);
+    assert_eq!(from_list.expect("the list is right"), expected, "from the list");
     expected
 }
 
@@ -87,6 +90,9 @@ fn any_interleaving_of_any_block_gives_what_sequential_execution_gives() {
         if seed % 8 == 0 {
             let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
             assert_eq!(outcome, expected, "threads, seed {seed}");
+            let hash = access_list_hash(&expected.access_list);
+            let outcome = executor.execute_from_list(&plan, &world.state, &expected.access_list, hash).unwrap();
+            assert_eq!(outcome, expected, "from the list, seed {seed}");
         }
         executed += expected.executed.len();
         skipped += expected.skipped.len();
@@ -315,4 +321,68 @@ fn keys_made_to_collide_are_only_keys() {
     let outcome = agreed(&world, (0..96).map(count).collect());
     assert_eq!(outcome.executed.len(), 96);
     assert_eq!(outcome.changes.accounts[&COUNTER].storage.len(), 96);
+}
+
+/// Every way in which a list can be wrong.
+fn falsified(list: &BlockAccessList) -> Vec<(&'static str, BlockAccessList)> {
+    let at = |address| list.iter().position(|account| account.address == address).expect("it is in the list");
+    let (payer, counter) = (at(user(0)), at(COUNTER));
+    let changed = |change: &dyn Fn(&mut BlockAccessList)| {
+        let mut list = list.clone();
+        change(&mut list);
+        list
+    };
+    vec![
+        ("nothing", Vec::new()),
+        ("an account is missing", changed(&|list| drop(list.remove(payer)))),
+        ("a balance is wrong", changed(&|list| list[payer].balance_changes[0].post_balance += U256::from(1))),
+        ("a nonce is wrong", changed(&|list| list[payer].nonce_changes[0].new_nonce += 1)),
+        ("a change is missing", changed(&|list| drop(list[payer].balance_changes.remove(0)))),
+        ("a slot is wrong", changed(&|list| list[counter].storage_changes[0].changes[0].new_value += U256::from(1))),
+        ("a slot is missing", changed(&|list| drop(list[counter].storage_changes.remove(0)))),
+        ("a read is padded", changed(&|list| list[counter].storage_reads.push(U256::from(77)))),
+        (
+            "an account is padded",
+            changed(&|list| {
+                list.extend(list.first().cloned().map(|mut account| {
+                    account.address = Address::repeat_byte(0xff);
+                    account
+                }))
+            }),
+        ),
+        (
+            "a change is padded",
+            changed(&|list| {
+                let again = list[payer].balance_changes[0].clone();
+                list[payer].balance_changes.push(again);
+            }),
+        ),
+        ("accounts are out of order", changed(&|list| list.swap(payer, counter))),
+    ]
+}
+
+#[test]
+fn wrong_missing_and_padded_lists_are_refused() {
+    let world = blocks::world();
+    let count = |n: u8| Draft::new(user(n % 4), u64::from(n / 4), COUNTER).data([n % 3; 32]).gas(60_000).type_2();
+    let input = world.input((0..24).map(count).collect());
+    let expected = execute_block(&world.config, &world.parent, &input, &world.state).unwrap();
+    let plan = Plan::new(&world.config, &world.parent, &input).unwrap();
+    let executor = threads();
+    let right = access_list_hash(&expected.access_list);
+    for (what, list) in falsified(&expected.access_list) {
+        let given = access_list_hash(&list);
+        assert_eq!(
+            executor.execute_from_list(&plan, &world.state, &list, right),
+            Err(Error::ListHash { given, committed: right }),
+            "{what}"
+        );
+        // Somebody made a block around it.
+        assert_eq!(
+            executor.execute_from_list(&plan, &world.state, &list, given),
+            Err(Error::WrongList { made: right, committed: given }),
+            "{what}"
+        );
+    }
+    assert_eq!(executor.execute_from_list(&plan, &world.state, &expected.access_list, right), Ok(expected));
 }

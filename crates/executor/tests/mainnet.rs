@@ -8,6 +8,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use sluice_executor::Executor;
 use sluice_stf::Plan;
+use sluice_types::access_list_hash;
 use vectors::mainnet_blocks;
 
 #[test]
@@ -30,6 +31,9 @@ fn workers_give_what_sequential_execution_gives() {
             assert_eq!(outcome.changes, expected.changes, "block {}, {workers} workers", block.number);
             assert_eq!(outcome.access_list, expected.access_list, "block {}, {workers} workers", block.number);
             assert_eq!(outcome, expected, "block {}, {workers} workers", block.number);
+            let hash = access_list_hash(&expected.access_list);
+            let outcome = executor.execute_from_list(&plan, &block.state, &expected.access_list, hash).unwrap();
+            assert_eq!(outcome, expected, "block {} from its list, {workers} workers", block.number);
         }
     }
 }

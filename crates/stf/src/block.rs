@@ -115,6 +115,11 @@ impl<'a> Plan<'a> {
         self.len() == 0
     }
 
+    /// How many transactions at its start come from L1.
+    pub fn deposits(&self) -> usize {
+        (0..self.len()).take_while(|index| self.sender(*index).is_none()).count()
+    }
+
     /// The contract and the function that the transaction at `index` calls, and its gas limit. `None` for a transfer of value and
     /// nothing else.
     pub fn call(&self, index: usize) -> Option<(TxKind, [u8; 4], u64)> {

@@ -5,6 +5,9 @@
 //! execution would have had, and are committed; where not, it is executed again, now on all that came before. Either way the
 //! result is that of [`execute_block`](crate::execute_block), whatever the lanes had foreseen.
 //!
+//! With a block access list there is nothing to guess: a lane takes what the list [foretells](Foresight), any transaction can be
+//! executed without those before it, and whatever does not hold shows that the list is wrong.
+//!
 //! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
 
 use alloc::vec::Vec;
@@ -22,7 +25,10 @@ use crate::{
     table::NONE,
 };
 
-pub use crate::ledger::{Commit, LedgerMemory};
+pub use crate::{
+    foresight::Foresight,
+    ledger::{Commit, LedgerMemory},
+};
 
 /// One speculating machine with its own table.
 #[expect(missing_debug_implementations, reason = "the machine inside has no useful one")]
@@ -31,6 +37,8 @@ pub struct Lane<'a> {
     machine: Machine<'a>,
     /// The table's row of each of the ledger's.
     rows: Vec<u32>,
+    /// Changes of a list that the table holds.
+    told: usize,
 }
 
 /// What a lane foresees of a run of transactions.
@@ -59,7 +67,12 @@ impl<'a> Lane<'a> {
         state: &'a Reader<'_, S>,
         workspace: &'a mut Workspace,
     ) -> Self {
-        Self { id, machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench), rows: Vec::new() }
+        Self {
+            id,
+            machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
+            rows: Vec::new(),
+            told: 0,
+        }
     }
 
     /// Takes over what others have committed.
@@ -81,6 +94,25 @@ impl<'a> Lane<'a> {
                 },
             };
             table.put_slot(row, slot.key, slot.now);
+        }
+    }
+
+    /// Executes transactions on what a list foretells of those before them. Runs of a lane go forward, and a lane that does this
+    /// neither learns nor commits afterwards.
+    ///
+    /// What it cannot do, because the list or a read is bad, is not foreseen.
+    pub fn run_from(&mut self, plan: &Plan<'_>, foresight: &Foresight, transactions: Range<usize>) -> Run {
+        let table = self.machine.table_mut();
+        match foresight.tell(table, transactions.start, self.told) {
+            Ok(told) => {
+                self.told = told;
+                self.run(plan, transactions)
+            }
+            Err(_) => {
+                let nothing = || Foreseen { receipt: None, accounts_end: 0, slots_end: 0 };
+                let done = transactions.clone().map(|_| nothing()).collect();
+                Run { lane: self.id, first: transactions.start, done, accounts: Vec::new(), slots: Vec::new() }
+            }
         }
     }
 
@@ -226,6 +258,26 @@ impl Committer {
         }
         committed.commits.push(self.ledger.publish());
         Ok(committed)
+    }
+
+    /// Commits the run that is next if all of it holds. Otherwise gives up: what was committed then is of no use.
+    pub fn commit_all(&mut self, plan: &Plan<'_>, run: Run) -> bool {
+        let Run { lane: ran_on, first, done, accounts, slots } = run;
+        let (mut accounts_start, mut slots_start) = (0, 0);
+        for (index, foreseen) in (first..).zip(done) {
+            let accounts = &accounts[accounts_start..foreseen.accounts_end];
+            let slots = &slots[slots_start..foreseen.slots_end];
+            (accounts_start, slots_start) = (foreseen.accounts_end, foreseen.slots_end);
+            let Some(receipt) = foreseen.receipt else { return false };
+            let names = &mut self.names[ran_on];
+            if plan.refuses(index, self.outcome.gas_used).is_some() || !hold(accounts, slots, &mut self.ledger, names) {
+                return false;
+            }
+            self.ledger.index += 1;
+            apply(accounts, slots, &mut self.ledger, names);
+            plan.count(&mut self.outcome, index, Ok(receipt));
+        }
+        true
     }
 
     fn execute_one(&mut self, plan: &Plan<'_>, index: usize, lane: &mut Lane<'_>) -> Result<(), Error<Failed>> {

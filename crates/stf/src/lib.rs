@@ -33,6 +33,7 @@ mod codes;
 mod effects;
 pub mod engine;
 mod error;
+mod foresight;
 mod genesis;
 mod handler;
 mod journal;

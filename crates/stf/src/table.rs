@@ -91,6 +91,8 @@ pub(crate) struct AccountRow {
     pub(crate) last_slot: u32,
     /// What the parent's state holds in its storage is no longer there.
     pub(crate) storage_gone: bool,
+    /// It holds what a list foretells, which nobody may have committed.
+    is_foretold: bool,
     /// The run whose roll-back knows this row.
     saved_in: u32,
 }
@@ -146,6 +148,8 @@ pub(crate) struct SlotRow {
     pub(crate) previous: u32,
     /// As [`AccountRow::is_foreseen`].
     pub(crate) is_foreseen: bool,
+    /// As [`AccountRow::is_foretold`].
+    is_foretold: bool,
     saved_in: u32,
 }
 
@@ -273,6 +277,7 @@ impl<'a> Table<'a> {
             slack: U256::MAX,
             last_slot: NONE,
             storage_gone: !now.exists,
+            is_foretold: false,
             saved_in: 0,
         };
         account.set(now, None);
@@ -318,7 +323,7 @@ impl<'a> Table<'a> {
         let account = &mut self.accounts[row as usize];
         if account.account.transaction_id != tx {
             account.start = account.now();
-            account.is_foreseen = account.saved_in == self.run;
+            account.is_foreseen = account.saved_in == self.run || account.is_foretold;
             account.seen.set(0);
             account.slack = U256::MAX;
             account.account.status =
@@ -381,7 +386,7 @@ impl<'a> Table<'a> {
         };
         let known = &mut self.slots[slot as usize];
         if known.slot.transaction_id != self.tx {
-            known.is_foreseen = known.saved_in == self.run;
+            known.is_foreseen = known.saved_in == self.run || known.is_foretold;
             self.loaded_slots.push(slot);
         }
         known.slot.mark_warm_with_transaction_id(self.tx);
@@ -393,7 +398,15 @@ impl<'a> Table<'a> {
         let Place(account, key) = place;
         let previous = replace(&mut self.accounts[account as usize].last_slot, slot);
         let value = EvmStorageSlot::new(value, TransactionId::ZERO);
-        self.slots.push(SlotRow { account, key, slot: value, previous, is_foreseen: false, saved_in: 0 });
+        self.slots.push(SlotRow {
+            account,
+            key,
+            slot: value,
+            previous,
+            is_foreseen: false,
+            is_foretold: false,
+            saved_in: 0,
+        });
         self.slot_of.insert(place, slot);
         slot
     }
@@ -490,6 +503,27 @@ impl<'a> Table<'a> {
             self.saved.accounts.push((row, account.now(), account.storage_gone));
         }
         account.account.info.nonce = nonce;
+    }
+
+    /// Takes over what a list foretells of an account: some part of it changes.
+    pub(crate) fn foretell(&mut self, address: Address, change: impl FnOnce(&mut AccountInfo)) -> Result<(), Failed> {
+        let row = self.row(address)?;
+        let account = &mut self.accounts[row as usize];
+        account.is_foretold = true;
+        change(&mut account.account.info);
+        account.exists = !account.now().is_empty();
+        if let Some(code) = account.account.info.code.as_ref().filter(|code| !code.is_empty()) {
+            self.new_codes.entry(account.account.info.code_hash).or_insert_with(|| code.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes over what a list foretells of a slot.
+    pub(crate) fn foretell_slot(&mut self, address: Address, key: U256, value: U256) -> Result<(), Failed> {
+        let row = self.row(address)?;
+        let slot = self.put_slot(row, key, value);
+        self.slots[slot as usize].is_foretold = true;
+        Ok(())
     }
 
     /// Takes over an account that others have committed.

@@ -208,6 +208,15 @@ impl SealedBlock {
     }
 }
 
+/// The hash by which a block commits to its access list: Keccak of the list's RLP.
+///
+/// Source: EIP-7928.
+pub fn access_list_hash(list: &BlockAccessList) -> B256 {
+    let mut encoded = Vec::with_capacity(list.length());
+    list.encode(&mut encoded);
+    keccak256(encoded)
+}
+
 /// What a header says that comes from the input.
 #[derive(Clone, Copy, Debug)]
 pub struct HeaderFacts<'a> {
@@ -232,8 +241,6 @@ pub fn seal_header(
     outcome: &Outcome,
     roots: (B256, B256),
 ) -> Header {
-    let mut access_list = Vec::with_capacity(outcome.access_list.length());
-    outcome.access_list.encode(&mut access_list);
     Header {
         parent_hash,
         ommers_hash: EMPTY_OMMER_ROOT_HASH,
@@ -247,7 +254,7 @@ pub fn seal_header(
         gas_limit: config.block_gas_limit,
         gas_used: outcome.gas_used,
         timestamp: facts.timestamp,
-        extra_data: keccak256(access_list).into(),
+        extra_data: access_list_hash(&outcome.access_list).into(),
         mix_hash: facts.l1_origin.prev_randao,
         nonce: B64::ZERO,
         base_fee_per_gas: Some(outcome.base_fee_wei),

@@ -31,7 +31,7 @@ mod transaction;
 pub use batch::{BATCH_BLOBS_MAX, BatchBlock, BatchHeader, CommittedBatch};
 pub use block::{
     Block, BlockInput, HeaderFacts, InputTransaction, L1Origin, Outcome, SealedBlock, Skip, SkippedTransaction,
-    seal_header,
+    access_list_hash, seal_header,
 };
 pub use config::{ChainConfig, GenesisAccount, L1Contracts};
 pub use error::{Error, Severity};
