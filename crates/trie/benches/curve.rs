@@ -188,8 +188,15 @@ impl Times {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut sizes: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let with_disk = !std::env::args().any(|argument| argument == "memory");
+    let (mut sizes, mut with_disk) = (Vec::<u64>::new(), true);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            // Cargo says this to every bench.
+            "--bench" => {}
+            "memory" => with_disk = false,
+            number => sizes.push(number.parse().map_err(|_| format!("`{number}` is neither a number nor `memory`"))?),
+        }
+    }
     if sizes.is_empty() {
         sizes = vec![100_000, 1_000_000];
     }
