@@ -334,12 +334,27 @@ fn falsified(list: &BlockAccessList) -> Vec<(&'static str, BlockAccessList)> {
     };
     vec![
         ("nothing", Vec::new()),
-        ("an account is missing", changed(&|list| drop(list.remove(payer)))),
+        (
+            "an account is missing",
+            changed(&|list| {
+                list.remove(payer);
+            }),
+        ),
         ("a balance is wrong", changed(&|list| list[payer].balance_changes[0].post_balance += U256::from(1))),
         ("a nonce is wrong", changed(&|list| list[payer].nonce_changes[0].new_nonce += 1)),
-        ("a change is missing", changed(&|list| drop(list[payer].balance_changes.remove(0)))),
+        (
+            "a change is missing",
+            changed(&|list| {
+                list[payer].balance_changes.remove(0);
+            }),
+        ),
         ("a slot is wrong", changed(&|list| list[counter].storage_changes[0].changes[0].new_value += U256::from(1))),
-        ("a slot is missing", changed(&|list| drop(list[counter].storage_changes.remove(0)))),
+        (
+            "a slot is missing",
+            changed(&|list| {
+                list[counter].storage_changes.remove(0);
+            }),
+        ),
         ("a read is padded", changed(&|list| list[counter].storage_reads.push(U256::from(77)))),
         (
             "an account is padded",
