@@ -3,10 +3,12 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
+use sluice_executor::Executor;
 use sluice_types::ChainConfig;
 
 use crate::Error;
@@ -64,6 +66,9 @@ pub struct Config {
     /// Time between blocks while there are none, milliseconds. At least `block_time_ms`.
     #[serde(default = "heartbeat_ms")]
     pub heartbeat_ms: u64,
+    /// Threads that execute a block: 1 executes sequentially, 0 takes one for each core. 0 to 16.
+    #[serde(default)]
+    pub execution_workers: usize,
     /// The rollup contract's challenge window, seconds; only used to say when a block will be proven.
     #[serde(default)]
     pub challenge_window_s: Option<u64>,
@@ -118,11 +123,17 @@ impl Config {
         range("l1_poll_ms", self.l1_poll_ms, 50, 60_000)?;
         range("block_time_ms", self.block_time_ms, 10, 60_000)?;
         range("heartbeat_ms", self.heartbeat_ms, self.block_time_ms, 3_600_000)?;
+        range("execution_workers", self.execution_workers as u64, 0, sluice_executor::WORKERS_MAX as u64)?;
         self.settle.check().map_err(Error::Config)?;
         if self.role == Role::Sequencer && self.sequencer_key_file.is_none() {
             return Err(Error::Config("a sequencer signs; set sequencer_key_file".into()));
         }
         Ok(())
+    }
+
+    /// An executor with as many workers as are set.
+    pub fn executor(&self) -> Executor {
+        NonZeroUsize::new(self.execution_workers).map_or_else(Executor::new, Executor::with_workers)
     }
 
     /// An address to listen on.

@@ -305,6 +305,7 @@ fn node_config(options: &Options, folder: &Path, l1: &L1Side) -> Config {
         sequencer_rpc: None,
         sequencer_key_file: Some(folder.join("sequencer.key")),
         l1_poll_ms: 200,
+        execution_workers: 0,
         block_time_ms: options.block_time_ms,
         heartbeat_ms: options.heartbeat_ms,
         challenge_window_s: Some(options.challenge_window_s),

@@ -111,7 +111,7 @@ fn start_sequencer(config: &Config, key: &B256, store: &Store, rooms: &mut Super
     let key = Key::from_bytes(key).map_err(|error| Error::Config(error.to_string()))?;
     let (engine, wake) = sluice_ordering::handle();
     let settings = sluice_sequencer::Config::new(key.address());
-    let (sequencer, pool) = Sequencer::new(settings, store.clone(), Executor::new(), engine)
+    let (sequencer, pool) = Sequencer::new(settings, store.clone(), config.executor(), engine)
         .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
     let (events, inbox) = mpsc::channel(sluice_ordering::EVENTS_MAX);
     let solo = solo::Config {
@@ -155,7 +155,7 @@ fn start_following(config: &Config, store: &Store, l1: RpcL1, rooms: &mut Superv
         Role::Follower => sluice_follow::Mode::Execute,
     };
     let settings = sluice_follow::Config { mode, poll_ms: config.l1_poll_ms };
-    let follow = Follow::new(settings, store.clone(), Executor::new(), Arc::new(l1));
+    let follow = Follow::new(settings, store.clone(), config.executor(), Arc::new(l1));
     rooms.spawn("follow", follow.run(rooms.shutdown().requested()));
 }
 

@@ -4,15 +4,14 @@
 //! [`Outcome`]: receipts, what was skipped and why, what changed, and the block access list of EIP-7928. The zkVM guest, the
 //! node and the tests call the same function.
 //!
-//! What it deliberately does not do: it keeps no state, computes no state root, recovers no senders, and runs nothing in
-//! parallel. It does not decide what a block contains: whoever makes the input has.
+//! What it deliberately does not do: it keeps no state, computes no state root, recovers no senders, and starts no thread. It does not decide what a block contains: whoever makes the input has.
 //!
 //! ```text
-//! BlockInput ──► block ──► engine ──► revm, with handler at its cash desk
-//!                            │            │ reads
-//!                            ▼            ▼
-//!                  StateChanges,  ◄──── flat ──► reader ──► StateRead
-//!                  access list
+//! BlockInput ──► block ──► engine, one after another ──┐
+//!                  │                                  ├──► machine: revm, with handler at its cash desk,
+//!                  └─────► lanes, ahead of each other ─┘             journal and table under it ──► reader ──► StateRead
+//!                               │
+//!      changes, access list ◄── ledger: what is committed, and the judge of what was executed ahead
 //! ```
 //!
 //! Invariants:
@@ -20,9 +19,10 @@
 //! - A signed transaction that Ethereum would not let into a block is skipped, with its [`Skip`](sluice_types::Skip), and leaves
 //!   no trace, not even in the access list. A deposit is never skipped.
 //! - Wei are conserved: only a deposit's mint creates any, and nothing is burnt but by `SELFDESTRUCT` to self, as on Ethereum.
+//! - A location is found by its full key, and what was executed ahead counts only if every value that it depended on is still so.
 //! - A failing read stops the block; it never looks like an empty account.
 //!
-//! Start reading at `block.rs`.
+//! Start reading at `block.rs`, then `table.rs` and `ledger.rs`.
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
