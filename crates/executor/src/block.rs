@@ -185,13 +185,14 @@ impl<'p> Block<'p> {
         metrics::counter!("executor_executed_again_total").increment(done.executed as u64);
         self.publish(done.commits);
         let next = self.committed.load(Ordering::Acquire) + 1;
-        self.advance(next);
         token.chain = if done.held > done.executed { 0 } else { token.chain + done.executed };
         if token.chain >= CHAIN_LENGTH {
             // Half way, so that a chain that goes on is soon known again.
             token.chain = CHAIN_LENGTH / 2;
             *lock(&self.alone_until) = next + CHAIN_RUNS;
         }
+        // After that, since it is what wakes those who wait: at the end, nobody may wait for more.
+        self.advance(next);
         Ok(())
     }
 
@@ -207,9 +208,15 @@ impl<'p> Block<'p> {
     /// Waits while another executes a chain. Whoever has committed the last run goes on: the next is its.
     fn wait_while_alone(&self) {
         let mut until = lock(&self.alone_until);
-        while *until > 0 && self.claimed.load(Ordering::Acquire) != self.committed.load(Ordering::Acquire) {
+        while *until > 0 && !self.is_next_unclaimed() {
             until = self.alone_over.wait(until).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Nobody is about the next run, or there is none.
+    fn is_next_unclaimed(&self) -> bool {
+        let committed = self.committed.load(Ordering::Acquire);
+        committed == self.runs.len() || committed == self.claimed.load(Ordering::Acquire)
     }
 
     fn is_ready(&self) -> bool {

@@ -247,6 +247,33 @@ fn one_sender_sends_them_all() {
 }
 
 #[test]
+fn chain_of_dependent_transactions_ends() {
+    let world = blocks::world();
+    // Long enough to be taken for a chain, again and again, and to end in the middle of one.
+    let count = |n: u64| Draft::new(user(0), n, COUNTER).data([5; 32]).gas(60_000).type_2();
+    let other = |n: u64| transfer(user(1), n, user(2), 1);
+    for length in [25, 40, 64, 200, 333] {
+        let input = world
+            .input((0..length).flat_map(|n| [count(n), other(n)]).take(usize::try_from(length).unwrap()).collect());
+        let expected = execute_block(&world.config, &world.parent, &input, &world.state).unwrap();
+        for workers in 2..5 {
+            let executor = Executor::with_workers(NonZeroUsize::new(workers).unwrap()).sharing_from(Duration::ZERO);
+            for _ in 0..20 {
+                let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
+                assert_eq!(outcome, expected, "{length} transactions, {workers} workers");
+            }
+        }
+        let input = world.input((0..length).map(count).collect());
+        let expected = execute_block(&world.config, &world.parent, &input, &world.state).unwrap();
+        let executor = threads();
+        for _ in 0..20 {
+            let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
+            assert_eq!(outcome, expected, "{length} transactions");
+        }
+    }
+}
+
+#[test]
 fn contracts_read_the_fee_vault_and_their_own_balance_while_everybody_pays() {
     let world = blocks::world();
     let look = |from, nonce, at| Draft::new(from, nonce, BALANCER).data(word(at)).type_2();
