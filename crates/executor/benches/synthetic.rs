@@ -1,7 +1,7 @@
 //! What everybody measures: transfers, one token, swaps on many pools and on one. One worker against all, interleaved, without
 //! sender recovery; with the L1 fee, changes and access list, as in a block of the chain.
 //!
-//! `cargo bench -p sluice-executor --bench synthetic`
+//! `cargo bench -p sluice-executor --bench synthetic`; `-- ERC` runs the workloads whose names have that in them.
 
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
@@ -106,7 +106,11 @@ fn main() {
     ];
     println!("{} workers; milliseconds and thousands of transactions per second (medians)", all.workers());
     println!("{:<28} {:>8} {:>8} {:>8} {:>8}  speed-up (median, minimum)", "workload", "one", "kTx/s", "all", "kTx/s");
+    let only: Vec<_> = arguments.iter().skip(1).filter(|argument| !argument.contains(['=', '-'])).collect();
     for (name, transactions) in workloads {
+        if !only.is_empty() && !only.iter().any(|only| name.contains(only.as_str())) {
+            continue;
+        }
         let count = transactions.len();
         let input = world.input(transactions);
         let mut times = [const { Vec::new() }; 2];

@@ -24,8 +24,10 @@ use crate::estimate::in_ns;
 /// Transactions executed again, with hardly one as foreseen among them, after which a block is taken for a chain of dependent
 /// transactions.
 const CHAIN_LENGTH: usize = 24;
-/// Runs for which a chain is then executed by one worker, before the others try again.
+/// Runs for which a chain is then executed by one worker, before the others try again. Doubled while it stays a chain.
 const CHAIN_RUNS: usize = 32;
+/// Runs of a chain that are executed at once.
+const CHAIN_RUNS_AT_ONCE: usize = 16;
 
 /// A block that is being executed.
 pub(crate) struct Block<'p> {
@@ -54,6 +56,8 @@ struct Token {
     started: bool,
     /// Transactions executed again since many were as foreseen.
     chain: usize,
+    /// Runs for which the next chain is executed by one worker.
+    alone_runs: usize,
 }
 
 /// A lane and how much of the log it has learnt.
@@ -82,7 +86,7 @@ impl<'p> Block<'p> {
             took_ns,
             claimed: AtomicUsize::new(0),
             ready,
-            token: Mutex::new(Token { committer, started: false, chain: 0 }),
+            token: Mutex::new(Token { committer, started: false, chain: 0, alone_runs: CHAIN_RUNS }),
             committed: AtomicUsize::new(0),
             log: RwLock::new(Vec::new()),
             alone_until: Mutex::new(0),
@@ -101,18 +105,26 @@ impl<'p> Block<'p> {
             if self.stopped.load(Ordering::Acquire) {
                 return Ok(());
             }
-            let claimed = self.claimed.fetch_add(1, Ordering::AcqRel);
-            if claimed >= self.runs.len() {
+            let count = if *lock(&self.alone_until) > 0 { CHAIN_RUNS_AT_ONCE } else { 1 };
+            let start = self.claimed.fetch_add(count, Ordering::AcqRel);
+            let claimed = start..(start + count).min(self.runs.len());
+            if claimed.is_empty() {
                 return self.commit_ready(worker);
             }
-            if !self.execute_next(worker, claimed)? {
-                self.learn(worker);
-                let start = Instant::now();
-                let run = worker.lane.run(self.plan, self.runs[claimed].clone());
-                self.note_time(claimed, start);
-                *lock(&self.ready[claimed]) = Some(run);
+            if !self.execute_next(worker, claimed.clone())? {
+                for run in claimed {
+                    self.foresee(worker, run);
+                }
             }
         }
+    }
+
+    fn foresee(&self, worker: &mut Worker<'_>, run: usize) {
+        self.learn(worker);
+        let start = Instant::now();
+        let foreseen = worker.lane.run(self.plan, self.runs[run].clone());
+        self.note_time(run, start);
+        *lock(&self.ready[run]) = Some(foreseen);
     }
 
     /// Gives the block up.
@@ -126,29 +138,36 @@ impl<'p> Block<'p> {
     pub(crate) fn end(self) -> (Committer, Vec<(Range<usize>, Duration)>) {
         let token = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
         let took = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
-        (token.committer, self.runs.into_iter().zip(took).collect())
+        // Runs of a chain are not timed one by one.
+        let timed = self.runs.into_iter().zip(took).filter(|(_, took)| !took.is_zero());
+        (token.committer, timed.collect())
     }
 
     fn note_time(&self, run: usize, start: Instant) {
         self.took_ns[run].store(in_ns(start.elapsed()), Ordering::Relaxed);
     }
 
-    /// Executes a claimed run for good if all before it is committed. Otherwise says that it must be foreseen.
-    fn execute_next(&self, worker: &mut Worker<'_>, claimed: usize) -> Result<bool, Error<Failed>> {
-        if self.committed.load(Ordering::Acquire) != claimed {
+    /// Executes claimed runs for good if all before them is committed. Otherwise says that they must be foreseen.
+    fn execute_next(&self, worker: &mut Worker<'_>, claimed: Range<usize>) -> Result<bool, Error<Failed>> {
+        let is_next = || self.committed.load(Ordering::Acquire) == claimed.start;
+        if !is_next() {
             return Ok(false);
         }
         let Ok(mut token) = self.token.try_lock() else { return Ok(false) };
-        if self.committed.load(Ordering::Acquire) != claimed {
+        if !is_next() {
             return Ok(false);
         }
         self.start(&mut token, worker)?;
         self.learn(worker);
+        let transactions = self.runs[claimed.start].start..self.runs[claimed.end - 1].end;
         let start = Instant::now();
-        let commit = token.committer.execute(self.plan, self.runs[claimed].clone(), &mut worker.lane)?;
-        self.note_time(claimed, start);
-        self.publish([commit]);
-        self.advance(claimed + 1);
+        let commit = token.committer.execute(self.plan, transactions, &mut worker.lane)?;
+        if claimed.len() == 1 {
+            self.note_time(claimed.start, start);
+        }
+        // Its own work is in its table.
+        worker.learnt = self.publish([commit]);
+        self.advance(claimed.end);
         Ok(true)
     }
 
@@ -185,11 +204,20 @@ impl<'p> Block<'p> {
         metrics::counter!("executor_executed_again_total").increment(done.executed as u64);
         self.publish(done.commits);
         let next = self.committed.load(Ordering::Acquire) + 1;
-        token.chain = if done.held > done.executed { 0 } else { token.chain + done.executed };
+        if done.held > done.executed {
+            (token.chain, token.alone_runs) = (0, CHAIN_RUNS);
+        } else {
+            token.chain += done.executed;
+        }
         if token.chain >= CHAIN_LENGTH {
-            // Half way, so that a chain that goes on is soon known again.
-            token.chain = CHAIN_LENGTH / 2;
-            *lock(&self.alone_until) = next + CHAIN_RUNS;
+            // So that a chain that goes on is known again at once.
+            token.chain = CHAIN_LENGTH - 1;
+            let mut until = lock(&self.alone_until);
+            // What was foreseen before the chain was known says nothing new.
+            if *until == 0 {
+                *until = next + token.alone_runs;
+                token.alone_runs = (2 * token.alone_runs).min(self.runs.len().max(CHAIN_RUNS));
+            }
         }
         // After that, since it is what wakes those who wait: at the end, nobody may wait for more.
         self.advance(next);
@@ -227,8 +255,11 @@ impl<'p> Block<'p> {
         lock(self.ready.get(self.committed.load(Ordering::Acquire))?).take()
     }
 
-    fn publish(&self, commits: impl IntoIterator<Item = Commit>) {
-        self.log.write().unwrap_or_else(PoisonError::into_inner).extend(commits.into_iter().map(Arc::new));
+    /// Adds to the log, and says how long it is.
+    fn publish(&self, commits: impl IntoIterator<Item = Commit>) -> usize {
+        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        log.extend(commits.into_iter().map(Arc::new));
+        log.len()
     }
 
     fn learn(&self, worker: &mut Worker<'_>) {
