@@ -101,7 +101,7 @@ const ESTIMATE_PRECISION: u64 = 66;
 ///
 /// A caller that wants other balances or codes than the state's gives a [`StateRead`] that answers so.
 pub fn call<S: StateRead>(env: &CallEnv<'_>, request: &CallRequest, state: &S) -> Result<CallOutcome, Error<S::Error>> {
-    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
+    let (reader, mut workspace) = (Reader::new(state), Workspace::for_once());
     let gas_limit = request.gas_limit.unwrap_or(CALL_GAS_MAX).min(CALL_GAS_MAX);
     let result =
         Run::new(env, request, &reader, &mut workspace).and_then(|mut run| run.with(gas_limit, &request.access_list));
@@ -116,7 +116,7 @@ pub fn estimate_gas<S: StateRead>(
     request: &CallRequest,
     state: &S,
 ) -> Result<u64, EstimateError<S::Error>> {
-    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
+    let (reader, mut workspace) = (Reader::new(state), Workspace::for_once());
     let run = Run::new(env, request, &reader, &mut workspace).map_err(EstimateError::Call);
     run.and_then(|run| search(run, env, request)).map_err(|error| match error {
         EstimateError::Reverted(output) => EstimateError::Reverted(output),
@@ -164,7 +164,7 @@ pub fn create_access_list<S: StateRead>(
     request: &CallRequest,
     state: &S,
 ) -> Result<AccessListOutcome, Error<S::Error>> {
-    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
+    let (reader, mut workspace) = (Reader::new(state), Workspace::for_once());
     let found = Run::new(env, request, &reader, &mut workspace).and_then(|run| settle(run, request));
     found.map_err(|error| reader.explain(error))
 }

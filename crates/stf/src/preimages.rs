@@ -22,13 +22,15 @@ const PREIMAGES_MAX: usize = 1 << 12;
 type Preimage = [u64; PREIMAGE_SIZE_BYTES / 8];
 
 /// The table. Whole preimages are compared, so that nobody can make two look alike.
-pub(crate) struct Preimages(Box<[(Preimage, B256)]>);
-
-impl Default for Preimages {
-    fn default() -> Self {
-        let zeros = keccak256([0; PREIMAGE_SIZE_BYTES]);
-        Self(vec![([0; PREIMAGE_SIZE_BYTES / 8], zeros); PREIMAGES_MAX].into_boxed_slice())
-    }
+#[derive(Default)]
+pub(crate) enum Preimages {
+    /// Nothing is kept: whoever runs once would only pay for the memory.
+    Off,
+    /// Nothing was hashed yet.
+    #[default]
+    Unused,
+    /// Entries by [`place`].
+    Kept(Box<[(Preimage, B256)]>),
 }
 
 impl Preimages {
@@ -36,10 +38,15 @@ impl Preimages {
         let Ok(bytes) = <&[u8; PREIMAGE_SIZE_BYTES]>::try_from(bytes) else {
             return if bytes.is_empty() { KECCAK256_EMPTY } else { keccak256(bytes) };
         };
+        if let Self::Unused = self {
+            let zeros = keccak256([0; PREIMAGE_SIZE_BYTES]);
+            *self = Self::Kept(vec![(Preimage::default(), zeros); PREIMAGES_MAX].into_boxed_slice());
+        }
+        let Self::Kept(entries) = self else { return keccak256(bytes) };
         let (words, _) = bytes.as_chunks::<8>();
         let mut preimage = Preimage::default();
         preimage.iter_mut().zip(words).for_each(|(word, bytes)| *word = u64::from_ne_bytes(*bytes));
-        let entry = &mut self.0[place(&preimage)];
+        let entry = &mut entries[place(&preimage)];
         if entry.0 != preimage {
             *entry = (preimage, keccak256(bytes));
         }

@@ -21,6 +21,11 @@ pub(crate) struct Bench {
 }
 
 impl Workspace {
+    /// For something that runs once.
+    pub(crate) fn for_once() -> Self {
+        Self { bench: Bench { preimages: Preimages::Off, ..Bench::default() }, ledger: LedgerMemory::default() }
+    }
+
     /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
     pub fn forget_preimages(&mut self) {
         self.bench.preimages = Preimages::default();
