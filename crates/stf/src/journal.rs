@@ -505,7 +505,9 @@ impl<'a> JournalTr for Journal<'a> {
             self.base.0.accounts[row as usize].account.info.code.as_ref().and_then(Bytecode::eip7702_address);
         let is_delegate_account_cold = match delegate {
             Some(delegate) if self.spec.is_enabled_in(SpecId::PRAGUE) => {
-                Some(self.load_with_code(delegate, false).map_err(JournalLoadError::unwrap_db_error)?.1)
+                let loaded = self.load_with_code(delegate, false).map_err(JournalLoadError::unwrap_db_error)?;
+                self.base.0.accounts[loaded.0 as usize].learn(seen::CODE);
+                Some(loaded.1)
             }
             _ => None,
         };
