@@ -22,10 +22,11 @@ use revm::{
 };
 use serde::Deserialize;
 use sluice_stf::{
-    Workspace,
+    Plan, Workspace,
     engine::{Engine, Payment, Reader, Refusal},
+    lanes::{Committer, Lane, LedgerMemory},
 };
-use sluice_types::SignedTransaction;
+use sluice_types::{Outcome, SignedTransaction};
 use vectors::{MapState, testdata};
 
 /// Tests that cannot be held against this engine, each with the reason.
@@ -211,8 +212,23 @@ impl Authorized {
     }
 }
 
-/// Runs one entry. Errors: what differs.
-fn check(case: &Case, spec: SpecId, post: &Post) -> Result<(), String> {
+/// What comes of executing the transaction on a lane, ahead of the committer.
+fn foresee(plan: &Plan<'_>, state: &MapState, post: &Post, workspace: &mut Workspace) -> Result<Outcome, String> {
+    let reader = Reader::new(state);
+    let mut lane = Lane::new(plan, 0, &reader, workspace);
+    let mut committer = Committer::new(plan, 1, LedgerMemory::default());
+    committer.start(plan, &mut lane).map_err(|error| error.to_string())?;
+    let run = lane.run(plan, 0..1);
+    let done = committer.commit(plan, run, &mut lane).map_err(|error| error.to_string())?;
+    // Alone in its block, whatever runs is as foreseen; only what is invalid is left to the committer.
+    if done.held != usize::from(post.expect_exception.is_none()) {
+        return Err("it was not as foreseen".into());
+    }
+    Ok(committer.finish().0)
+}
+
+/// Runs one entry: one transaction after another, and ahead on a lane. Errors: what differs.
+fn check(case: &Case, spec: SpecId, post: &Post, workspace: &mut Workspace) -> Result<(), String> {
     let mut state = case.state();
     let Some(tx) = case.transaction(post.indexes) else {
         let decoded = SignedTransaction::decode_2718(&mut post.txbytes.as_ref());
@@ -221,16 +237,20 @@ fn check(case: &Case, spec: SpecId, post: &Post) -> Result<(), String> {
     };
     let mut cfg = CfgEnv::new_with_spec(spec);
     cfg.set_max_blobs_per_tx(if spec == SpecId::PRAGUE { 9 } else { 6 });
-    let mut workspace = Workspace::default();
+    let env = case.block(spec);
     let reader = Reader::new(&state);
-    let mut engine = Engine::new(cfg, case.block(spec), &reader, &mut workspace);
+    let foreseen = foresee(&Plan::ethereum(&cfg, &env, None, std::slice::from_ref(&tx)), &state, post, workspace)?;
+    let mut engine = Engine::new(cfg, env, &reader, workspace);
     let logs = match (engine.transact(tx, Payment::Ethereum), &post.expect_exception) {
         (Ok(result), None) => result.into_logs(),
         (Err(Refusal::Invalid(_)), Some(_)) => Vec::new(),
         (Ok(_), Some(exception)) => return Err(format!("ran, but {exception} was expected")),
         (Err(refusal), _) => return Err(format!("{refusal:?}")),
     };
-    let (changes, _) = engine.finish();
+    let (changes, access_list) = engine.finish();
+    if (&foreseen.changes, &foreseen.access_list) != (&changes, &access_list) {
+        return Err("a lane and the committer make other changes or another list".into());
+    }
     state.apply(&changes);
     let logs = keccak256(alloy_rlp::encode(logs));
     if logs != post.logs {
@@ -268,6 +288,8 @@ struct Tally {
 
 fn work(files: &[(String, Vec<u8>)], next: &AtomicUsize) -> Tally {
     let mut tally = Tally::default();
+    // Kept from entry to entry, which must not show.
+    let mut workspace = Workspace::default();
     while let Some((path, bytes)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
         let cases: BTreeMap<String, Case> =
             serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -283,7 +305,7 @@ fn work(files: &[(String, Vec<u8>)], next: &AtomicUsize) -> Tally {
                 }
                 for (index, post) in posts.iter().enumerate() {
                     *tally.ran.entry(fork.clone()).or_default() += 1;
-                    if let Err(reason) = check(case, spec, post) {
+                    if let Err(reason) = check(case, spec, post, &mut workspace) {
                         tally.failures.push(format!("{path} {name} {fork}[{index}]: {reason}"));
                     }
                 }
