@@ -12,14 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::estimate::in_ns;
 use sluice_stf::{
-    Error, Plan, Workspace,
-    engine::{Failed, Reader},
+    Error, Plan,
+    engine::Failed,
     lanes::{Commit, Committer, Lane, Run},
 };
-use sluice_types::StateRead;
-
-use crate::estimate::in_ns;
 
 /// Transactions executed again, with hardly one as foreseen among them, after which a block is taken for a chain of dependent
 /// transactions.
@@ -66,14 +64,10 @@ pub(crate) struct Worker<'a> {
     learnt: usize,
 }
 
-/// A worker for a block.
-pub(crate) fn lanes_for<'a, S: StateRead>(
-    plan: &Plan<'_>,
-    id: usize,
-    reader: &'a Reader<'_, S>,
-    workspace: &'a mut Workspace,
-) -> Worker<'a> {
-    Worker { lane: Lane::new(plan, id, reader, workspace), learnt: 0 }
+impl<'a> Worker<'a> {
+    pub(crate) fn new(lane: Lane<'a>) -> Self {
+        Self { lane, learnt: 0 }
+    }
 }
 
 impl<'p> Block<'p> {

@@ -12,14 +12,14 @@ use alloy_primitives::B256;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sluice_stf::{
     Error, Plan, Workspace,
-    engine::{Failed, Reader},
+    engine::Reader,
     execute_plan,
     lanes::{Committer, Foresight, Lane, LedgerMemory},
 };
 use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
 
 use crate::{
-    block::{Block, lanes_for, lock},
+    block::{Block, Worker, lock},
     estimate::{Estimates, SHARED_TIME_MIN},
     list::Listed,
 };
@@ -138,8 +138,8 @@ impl Executor {
                 let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
                 share(pool, plan, &block, state, workspaces)?;
                 let (committer, took) = block.end();
-                let outcome;
-                (outcome, *ledger) = committer.finish();
+                let (outcome, memory) = committer.finish();
+                *ledger = memory;
                 took.iter().for_each(|(run, took)| estimates.learn(plan, &outcome, run, *took));
                 Ok(outcome)
             }
@@ -153,9 +153,7 @@ impl Executor {
             }
         }
     }
-}
 
-impl Executor {
     /// Executes a block whose access list is known, in which there is nothing to guess.
     ///
     /// The list's hash must be `committed`, and the list that execution makes must be the same.
@@ -212,8 +210,8 @@ impl Executor {
             listed.work(&mut lane);
         });
         Ok(listed.end().map(|committer| {
-            let outcome;
-            (outcome, *ledger) = committer.finish();
+            let (outcome, memory) = committer.finish();
+            *ledger = memory;
             outcome
         }))
     }
@@ -230,12 +228,9 @@ fn share<S: StateRead + Sync>(
     let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
     let work = |id: usize, workspace: &mut Workspace| {
         let reader = Reader::new(state);
-        let mut lane = lanes_for(plan, id, &reader, workspace);
-        let worked: Result<(), Error<Failed>> = block.work(&mut lane);
-        if let Err(error) = worked {
+        if let Err(error) = block.work(&mut Worker::new(Lane::new(plan, id, &reader, workspace))) {
             block.stop();
-            let explained = reader.explain(error);
-            lock(&failure).get_or_insert(explained);
+            lock(&failure).get_or_insert(reader.explain(error));
         }
     };
     let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
@@ -246,8 +241,5 @@ fn share<S: StateRead + Sync>(
         }
         work(0, own);
     });
-    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => Ok(()),
-    }
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }

@@ -18,7 +18,7 @@ use sluice_types::{Outcome, Receipt, StateRead};
 use crate::{
     Error, Plan, Workspace,
     effects::{AccountEffect, SlotEffect, apply, apply_table, hold},
-    ledger::{Ledger, Names},
+    ledger::{Ledger, Names, name},
     machine::Machine,
     products,
     reader::{Failed, Reader},
@@ -59,6 +59,16 @@ struct Foreseen {
     slots_end: usize,
 }
 
+impl Run {
+    /// Effects of the transaction at this place.
+    fn effects(&self, place: usize) -> (&[AccountEffect], &[SlotEffect]) {
+        let start = |end: fn(&Foreseen) -> usize| place.checked_sub(1).map_or(0, |before| end(&self.done[before]));
+        let accounts = start(|done| done.accounts_end)..self.done[place].accounts_end;
+        let slots = start(|done| done.slots_end)..self.done[place].slots_end;
+        (&self.accounts[accounts], &self.slots[slots])
+    }
+}
+
 impl<'a> Lane<'a> {
     /// A lane for one block. Lanes of a block are numbered from 0.
     pub fn new<S: StateRead>(
@@ -80,7 +90,7 @@ impl<'a> Lane<'a> {
         let table = self.machine.table_mut();
         for row in &commit.rows {
             let place = table.put(row.address, row.now, row.code.clone(), row.is_wiped);
-            name(&mut self.rows, row.row, place);
+            *name(&mut self.rows, row.row) = place;
         }
         for slot in &commit.slots {
             let known = self.rows.get(slot.account as usize).copied().filter(|row| *row != NONE);
@@ -164,14 +174,6 @@ impl<'a> Lane<'a> {
     }
 }
 
-fn name(names: &mut Vec<u32>, row: u32, place: u32) {
-    let row = row as usize;
-    if row >= names.len() {
-        names.resize(row + 1, NONE);
-    }
-    names[row] = place;
-}
-
 /// Commits a block's transactions in order.
 #[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
 pub struct Committer {
@@ -229,54 +231,43 @@ impl Committer {
     /// Commits the run that is next. What does not hold is executed again on `lane`, which has learnt all that is committed.
     ///
     /// Errors: a read failed.
-    pub fn commit(&mut self, plan: &Plan<'_>, run: Run, lane: &mut Lane<'_>) -> Result<Committed, Error<Failed>> {
-        let Run { lane: ran_on, first, done, accounts, slots } = run;
-        let (mut accounts_start, mut slots_start) = (0, 0);
+    pub fn commit(&mut self, plan: &Plan<'_>, mut run: Run, lane: &mut Lane<'_>) -> Result<Committed, Error<Failed>> {
         let mut committed = Committed::default();
-        for (index, foreseen) in (first..).zip(done) {
-            let accounts = &accounts[accounts_start..foreseen.accounts_end];
-            let slots = &slots[slots_start..foreseen.slots_end];
-            (accounts_start, slots_start) = (foreseen.accounts_end, foreseen.slots_end);
-            let names = &mut self.names[ran_on];
-            let holds =
-                plan.refuses(index, self.outcome.gas_used).is_none() && hold(accounts, slots, &mut self.ledger, names);
-            match foreseen.receipt {
-                Some(receipt) if holds => {
-                    self.ledger.index += 1;
-                    apply(accounts, slots, &mut self.ledger, names);
-                    plan.count(&mut self.outcome, index, Ok(receipt));
-                    committed.held += 1;
-                }
-                _ => {
-                    let commit = self.ledger.publish();
-                    lane.learn(&commit);
-                    committed.commits.push(commit);
-                    self.execute_one(plan, index, lane)?;
-                    committed.executed += 1;
-                }
+        for place in 0..run.done.len() {
+            if self.keep(plan, &mut run, place) {
+                committed.held += 1;
+                continue;
             }
+            let commit = self.ledger.publish();
+            lane.learn(&commit);
+            committed.commits.push(commit);
+            self.execute_one(plan, run.first + place, lane)?;
+            committed.executed += 1;
         }
         committed.commits.push(self.ledger.publish());
         Ok(committed)
     }
 
     /// Commits the run that is next if all of it holds. Otherwise gives up: what was committed then is of no use.
-    pub fn commit_all(&mut self, plan: &Plan<'_>, run: Run) -> bool {
-        let Run { lane: ran_on, first, done, accounts, slots } = run;
-        let (mut accounts_start, mut slots_start) = (0, 0);
-        for (index, foreseen) in (first..).zip(done) {
-            let accounts = &accounts[accounts_start..foreseen.accounts_end];
-            let slots = &slots[slots_start..foreseen.slots_end];
-            (accounts_start, slots_start) = (foreseen.accounts_end, foreseen.slots_end);
-            let Some(receipt) = foreseen.receipt else { return false };
-            let names = &mut self.names[ran_on];
-            if plan.refuses(index, self.outcome.gas_used).is_some() || !hold(accounts, slots, &mut self.ledger, names) {
-                return false;
-            }
-            self.ledger.index += 1;
-            apply(accounts, slots, &mut self.ledger, names);
-            plan.count(&mut self.outcome, index, Ok(receipt));
+    pub fn commit_all(&mut self, plan: &Plan<'_>, mut run: Run) -> bool {
+        (0..run.done.len()).all(|place| self.keep(plan, &mut run, place))
+    }
+
+    /// Commits the transaction at this place of a run, if it was foreseen and all of that still holds.
+    fn keep(&mut self, plan: &Plan<'_>, run: &mut Run, place: usize) -> bool {
+        let (accounts, slots) = run.effects(place);
+        let names = &mut self.names[run.lane];
+        let index = run.first + place;
+        if run.done[place].receipt.is_none()
+            || plan.refuses(index, self.outcome.gas_used).is_some()
+            || !hold(accounts, slots, &mut self.ledger, names)
+        {
+            return false;
         }
+        self.ledger.index += 1;
+        apply(accounts, slots, &mut self.ledger, names);
+        let receipt = run.done[place].receipt.take().expect("it was looked at above");
+        plan.count(&mut self.outcome, index, Ok(receipt));
         true
     }
 

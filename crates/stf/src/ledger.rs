@@ -155,7 +155,8 @@ pub(crate) struct Names {
     slots: Vec<u32>,
 }
 
-fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
+/// The name of a row; [`NONE`] while it has none.
+pub(crate) fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
     let row = row as usize;
     if row >= names.len() {
         names.resize(row + 1, NONE);
