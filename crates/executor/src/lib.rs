@@ -13,17 +13,20 @@
 //! Executor ──► estimate: how long a transaction will take, from how long such ones took
 //!     │
 //!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
-//!     └──────► list: the same from an access list, where nothing is executed twice
+//!     ├──────► list: the same from an access list, where nothing is executed twice
+//!     └──────► ahead: the state to execute on while the blocks before are still being sealed
 //! ```
 //!
 //! Start reading at [`Executor`], then `block.rs`.
 
+mod ahead;
 mod block;
 mod error;
 mod estimate;
 mod executor;
 mod list;
 
+pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use error::Error;
 pub use estimate::{CALLS_KNOWN_MAX, LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use executor::{Executor, WORKERS_MAX};

@@ -1,6 +1,6 @@
 //! Executing one block.
 
-use alloc::{format, string::ToString, vec, vec::Vec};
+use alloc::{format, string::ToString, vec::Vec};
 
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::{Encodable2718, Typed2718};
@@ -77,7 +77,7 @@ pub struct Plan<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Work<'a> {
-    Rollup { config: &'a ChainConfig, parent: &'a Header, input: &'a BlockInput },
+    Rollup { config: &'a ChainConfig, parent_hash: Option<B256>, input: &'a BlockInput },
     Ethereum { cfg: &'a CfgEnv, env: &'a BlockEnv, system_call: Option<(Address, B256)>, transactions: &'a [TxEnv] },
 }
 
@@ -85,9 +85,29 @@ impl<'a> Plan<'a> {
     /// The block after `parent`.
     ///
     /// Errors: [`Error::NotNext`], [`Error::Timestamp`].
-    pub fn new(config: &'a ChainConfig, parent: &'a Header, input: &'a BlockInput) -> Result<Self, Error<Failed>> {
+    pub fn new(config: &'a ChainConfig, parent: &Header, input: &'a BlockInput) -> Result<Self, Error<Failed>> {
+        Self::after(config, parent, Some(parent.hash_slow()), input)
+    }
+
+    /// The block after a parent whose hash is not known yet: in its header, the roots may be missing.
+    ///
+    /// The state must answer for the hash, as the parent's block hash and in the slot [`history_slot`](crate::history_slot) of the
+    /// history contract, which must have the code of EIP-2935; the outcome lacks what
+    /// [`write_parent_hash`](crate::write_parent_hash) adds.
+    ///
+    /// Errors: as [`Plan::new`].
+    pub fn ahead(config: &'a ChainConfig, parent: &Header, input: &'a BlockInput) -> Result<Self, Error<Failed>> {
+        Self::after(config, parent, None, input)
+    }
+
+    fn after(
+        config: &'a ChainConfig,
+        parent: &Header,
+        parent_hash: Option<B256>,
+        input: &'a BlockInput,
+    ) -> Result<Self, Error<Failed>> {
         follows(parent, input)?;
-        let work = Work::Rollup { config, parent, input };
+        let work = Work::Rollup { config, parent_hash, input };
         Ok(Self { work, base_fee_wei: config.next_base_fee_wei(parent), gas_limit: config.block_gas_limit })
     }
 
@@ -166,8 +186,9 @@ impl<'a> Plan<'a> {
     /// Calls in the name of the protocol, before the transactions.
     pub(crate) fn system_calls(&self) -> Vec<(Address, Bytes)> {
         match self.work {
-            Work::Rollup { parent, input, .. } => {
-                vec![(HISTORY, parent.hash_slow().into()), (L1_BLOCK, set_l1_block(input))]
+            Work::Rollup { parent_hash, input, .. } => {
+                let history = parent_hash.map(|hash| (HISTORY, hash.into()));
+                history.into_iter().chain([(L1_BLOCK, set_l1_block(input))]).collect()
             }
             Work::Ethereum { system_call, .. } => {
                 system_call.map(|(contract, word)| (contract, word.into())).into_iter().collect()

@@ -36,6 +36,7 @@ mod error;
 mod foresight;
 mod genesis;
 mod handler;
+mod history;
 mod journal;
 pub mod lanes;
 mod ledger;
@@ -58,6 +59,7 @@ pub use call::{
 pub use codes::CODES_MAX;
 pub use error::{Error, EstimateError};
 pub use genesis::genesis;
+pub use history::{history_slot, write_parent_hash};
 pub use workspace::Workspace;
 
 /// Executes the block after `parent` on the state that `parent` left.
