@@ -160,6 +160,7 @@ fn execute(store: &Store, executor: &Executor, batch: &CommittedBatch, block: De
         check_claims(batch, &sealed, outbox)?;
     }
     let Outcome { receipts, changes, access_list, .. } = outcome;
+    let (changes, trie) = (changes.into(), trie.into());
     store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered: None })?;
     Ok(())
 }

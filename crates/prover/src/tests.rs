@@ -90,6 +90,7 @@ fn extend(store: &Store, seed: u64) {
     let (root, trie) = store.state_root(&outcome.changes).unwrap();
     let sealed = SealedBlock::seal(store.config(), (&parent.block.header, parent.hash), input, &outcome, root);
     let (receipts, changes, access_list) = (outcome.receipts, outcome.changes, outcome.access_list);
+    let (changes, trie) = (changes.into(), trie.into());
     store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered: None }).unwrap();
 }
 

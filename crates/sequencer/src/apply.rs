@@ -65,7 +65,14 @@ pub(crate) fn apply(
     let Outcome { receipts, changes, access_list, .. } = outcome;
     let ordered = Some((ordered, certificate));
     timed("sequencer_commit_seconds", || {
-        store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered })
+        store.commit_block(BlockCommit {
+            sealed,
+            receipts,
+            changes: changes.into(),
+            trie: trie.into(),
+            access_list,
+            ordered,
+        })
     })?;
     timed("sequencer_pool_seconds", || {
         let mut pool = shared.pool.lock();

@@ -194,8 +194,8 @@ fn extend(store: &Store) {
     let commit = BlockCommit {
         sealed,
         receipts: outcome.receipts,
-        changes: outcome.changes,
-        trie,
+        changes: outcome.changes.into(),
+        trie: trie.into(),
         access_list: outcome.access_list,
         ordered: None,
     };

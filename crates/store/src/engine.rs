@@ -18,9 +18,10 @@ use crate::{
     BlockCommit, Error, Options,
     cache::Cache,
     codec, flush,
+    hot::Hot,
     l1::L1View,
     layer::Layer,
-    snapshot::{Layers, Nodes},
+    snapshot::{Layers, Nodes, NodesAbove},
     tables::{self, JOURNAL, META, META_FLUSHED},
     versioned::{Layout, Versioned},
 };
@@ -58,6 +59,7 @@ pub(crate) struct Engine {
     /// Where the files are; `None` in memory.
     pub(crate) dir: Option<PathBuf>,
     pub(crate) recent: RwLock<Recent>,
+    pub(crate) hot: Hot,
     pub(crate) l1: RwLock<L1View>,
     pub(crate) heads: watch::Sender<Heads>,
     pub(crate) blocks: Mutex<Cache<u64, Arc<SealedBlock>>>,
@@ -124,8 +126,22 @@ impl Engine {
     /// Root and trie changes that `changes` give on top of the executed head.
     pub(crate) fn state_root(self: &Arc<Self>, changes: &StateChanges) -> Result<(B256, TrieChanges), Error> {
         let head = self.recent.read().head.clone();
-        let nodes = Nodes::new(self.clone(), head.number())?;
-        Ok(sluice_trie::update_parallel(&nodes, head.block.header.state_root, changes)?)
+        self.state_root_after(&[], head.block.header.state_root, changes)
+    }
+
+    /// Root and trie changes that `changes` give on top of blocks that follow the executed head and are not committed yet.
+    pub(crate) fn state_root_after(
+        self: &Arc<Self>,
+        uncommitted: &[(L2Number, Arc<TrieChanges>)],
+        parent_root: B256,
+        changes: &StateChanges,
+    ) -> Result<(B256, TrieChanges), Error> {
+        let head = self.recent.read().head.number();
+        let nodes = Nodes::new(self.clone(), head)?;
+        // Some may have been committed meanwhile; those are among the nodes.
+        let above = uncommitted.iter().rev().filter(|(number, _)| *number > head).map(|(_, trie)| trie.clone());
+        let nodes = NodesAbove { above: above.collect(), nodes };
+        Ok(sluice_trie::update_parallel(&nodes, parent_root, changes)?)
     }
 
     /// The oldest block with proofs.
@@ -156,10 +172,16 @@ impl Engine {
             Ok(txn.commit()?)
         })?;
         *trimmed = flushed;
-        self.recent.write().push(Arc::new(Layer::new(commit, row.len())));
+        self.push(Layer::new(commit, row.len()));
         self.refresh_heads();
         metrics::histogram!("store_commit_seconds").record(started.elapsed().as_secs_f64());
         Ok(())
+    }
+
+    /// Makes a durable block visible.
+    pub(crate) fn push(&self, layer: Layer) {
+        self.hot.apply(layer.number(), &layer.changes, &layer.trie);
+        self.recent.write().push(Arc::new(layer));
     }
 
     /// Waits until another layer may be added.

@@ -13,8 +13,8 @@ use crate::BlockCommit;
 pub(crate) struct Layer {
     pub(crate) sealed: Arc<SealedBlock>,
     pub(crate) receipts: Arc<Vec<Receipt>>,
-    pub(crate) changes: StateChanges,
-    pub(crate) trie: TrieChanges,
+    pub(crate) changes: Arc<StateChanges>,
+    pub(crate) trie: Arc<TrieChanges>,
     pub(crate) access_list: BlockAccessList,
     pub(crate) ordered: Option<(OrderedBlock, Certificate)>,
     /// Index in the block by transaction hash.
@@ -56,9 +56,14 @@ impl Layer {
 
     /// The trie node as this block left it; the outer `None` when the block did not touch it.
     pub(crate) fn node(&self, key: &(Option<B256>, Nibbles)) -> Option<Option<Bytes>> {
-        if let Some(node) = self.trie.nodes.get(key) {
-            return Some(node.clone());
-        }
-        key.0.is_some_and(|owner| self.trie.wiped.contains(&owner)).then_some(None)
+        changed_node(&self.trie, key)
     }
+}
+
+/// The node as these changes left it; the outer `None` when they did not touch it.
+pub(crate) fn changed_node(trie: &TrieChanges, key: &(Option<B256>, Nibbles)) -> Option<Option<Bytes>> {
+    if let Some(node) = trie.nodes.get(key) {
+        return Some(node.clone());
+    }
+    key.0.is_some_and(|owner| trie.wiped.contains(&owner)).then_some(None)
 }

@@ -29,6 +29,7 @@ mod engine;
 mod error;
 mod flush;
 mod flusher;
+mod hot;
 mod keys;
 mod l1;
 mod layer;

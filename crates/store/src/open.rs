@@ -18,6 +18,7 @@ use crate::{
     codec,
     engine::{self, CODES_SIZE_BYTES_MAX, Engine, RECENT_BLOCKS_SIZE_BYTES_MAX, Recent},
     flush,
+    hot::Hot,
     l1::L1View,
     layer::Layer,
     tables::{self, BLOCKS, JOURNAL, META, META_CONFIG, META_ORDERED_HEAD, META_SCHEMA, SCHEMA_VERSION},
@@ -120,7 +121,14 @@ fn genesis_commit(genesis: &Genesis, changes: StateChanges) -> Result<BlockCommi
         header,
     };
     let sealed = SealedBlock { hash: block.header.hash_slow(), block };
-    Ok(BlockCommit { sealed, receipts: Vec::new(), changes, trie, access_list: Default::default(), ordered: None })
+    Ok(BlockCommit {
+        sealed,
+        receipts: Vec::new(),
+        changes: changes.into(),
+        trie: trie.into(),
+        access_list: Default::default(),
+        ordered: None,
+    })
 }
 
 /// Writes genesis to an empty database.
@@ -171,6 +179,7 @@ pub(crate) fn load(
         main,
         dir,
         recent: RwLock::new(recent),
+        hot: Hot::new(flushed),
         heads: watch::Sender::new(l1.heads(L2Number(flushed))),
         l1: RwLock::new(l1),
         blocks: Mutex::new(Cache::new(RECENT_BLOCKS_SIZE_BYTES_MAX)),
@@ -254,12 +263,12 @@ fn replay(engine: &Arc<Engine>, flushed: u64) -> Result<(), Error> {
         let commit = BlockCommit {
             sealed: entry.sealed,
             receipts: entry.receipts,
-            changes: entry.changes,
-            trie,
+            changes: entry.changes.into(),
+            trie: trie.into(),
             access_list: entry.access_list,
             ordered: entry.ordered,
         };
-        engine.recent.write().push(Arc::new(Layer::new(commit, bytes.value().len())));
+        engine.push(Layer::new(commit, bytes.value().len()));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What goes into the store.
 
+use std::sync::Arc;
+
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use sluice_trie::TrieChanges;
@@ -25,9 +27,9 @@ pub struct BlockCommit {
     /// One receipt per transaction.
     pub receipts: Vec<Receipt>,
     /// What it did to the state.
-    pub changes: StateChanges,
+    pub changes: Arc<StateChanges>,
     /// What it did to the tries, as [`crate::Store::state_root`] gave it for `changes`.
-    pub trie: TrieChanges,
+    pub trie: Arc<TrieChanges>,
     /// Who touched what.
     pub access_list: BlockAccessList,
     /// The ordered block it came from; `None` when it was derived from L1.

@@ -4,14 +4,14 @@ use std::{fmt, sync::Arc};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use redb::ReadOnlyTable;
-use sluice_trie::{Nibbles, NodeRead};
+use sluice_trie::{Nibbles, NodeRead, TrieChanges};
 use sluice_types::{Account, EMPTY_CODE_HASH, L2Number, StateRead};
 
 use crate::{
     Error, codec,
     engine::{Engine, VERSIONED_ACCOUNTS, VERSIONED_NODES, VERSIONED_STORAGE},
     keys,
-    layer::Layer,
+    layer::{Layer, changed_node},
     tables,
     versioned::VersionedReader,
 };
@@ -70,21 +70,25 @@ impl StateRead for Snapshot {
 
     fn account(&self, address: Address) -> Result<Option<Account>, Error> {
         let view = &*self.0;
-        match view.layers.iter().find_map(|layer| layer.account(address)) {
-            Some(account) => Ok(account),
-            None => view.accounts.at(address.as_slice(), view.number, |bytes| codec::decode("an account", bytes)),
-        }
+        view.engine.hot.account(address, view.number, || {
+            match view.layers.iter().find_map(|layer| layer.account(address)) {
+                Some(account) => Ok(account),
+                None => view.accounts.at(address.as_slice(), view.number, |bytes| codec::decode("an account", bytes)),
+            }
+        })
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, Error> {
         let view = &*self.0;
-        match view.layers.iter().find_map(|layer| layer.storage(address, slot)) {
-            Some(value) => Ok(value),
-            None => {
-                let value = view.storage.at(&keys::storage(address, slot), view.number, codec::decode_slot)?;
-                Ok(value.unwrap_or_default())
+        view.engine.hot.slot(address, slot, view.number, || {
+            match view.layers.iter().find_map(|layer| layer.storage(address, slot)) {
+                Some(value) => Ok(value),
+                None => {
+                    let value = view.storage.at(&keys::storage(address, slot), view.number, codec::decode_slot)?;
+                    Ok(value.unwrap_or_default())
+                }
             }
-        }
+        })
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, Error> {
@@ -126,7 +130,7 @@ pub(crate) type Layers = Vec<Arc<Layer>>;
 /// The trie nodes after one block, frozen like a [`Snapshot`], for proofs and witnesses.
 pub struct Nodes {
     /// Keeps the database open while its tables are read.
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
     number: u64,
     layers: Layers,
     nodes: VersionedReader,
@@ -142,7 +146,7 @@ impl Nodes {
             return Err(Error::StatePruned { number, oldest });
         }
         let nodes = VERSIONED_NODES.read(&txn, flushed)?;
-        Ok(Self { _engine: engine, number: number.0, layers, nodes })
+        Ok(Self { engine, number: number.0, layers, nodes })
     }
 
     /// Which block's nodes these are.
@@ -162,9 +166,28 @@ impl NodeRead for Nodes {
 
     fn node(&self, owner: Option<B256>, path: &Nibbles, _hash: B256) -> Result<Option<Bytes>, Error> {
         let key = (owner, *path);
-        match self.layers.iter().find_map(|layer| layer.node(&key)) {
+        self.engine.hot.node(key, self.number, || match self.layers.iter().find_map(|layer| layer.node(&key)) {
             Some(node) => Ok(node),
             None => self.nodes.at(&keys::node(owner, path), self.number, |bytes| Ok(Bytes::copy_from_slice(bytes))),
+        })
+    }
+}
+
+/// The nodes after blocks that are not committed yet.
+pub(crate) struct NodesAbove {
+    /// What those blocks changed, newest first.
+    pub(crate) above: Vec<Arc<TrieChanges>>,
+    pub(crate) nodes: Nodes,
+}
+
+impl NodeRead for NodesAbove {
+    type Error = Error;
+
+    fn node(&self, owner: Option<B256>, path: &Nibbles, hash: B256) -> Result<Option<Bytes>, Error> {
+        let key = (owner, *path);
+        match self.above.iter().find_map(|trie| changed_node(trie, &key)) {
+            Some(node) => Ok(node),
+            None => self.nodes.node(owner, path, hash),
         }
     }
 }

@@ -238,6 +238,18 @@ impl Store {
         self.engine.state_root(changes)
     }
 
+    /// State root and trie changes that `changes` give on top of blocks that are not committed yet: those after the executed head,
+    /// with what they did to the tries, in order. `parent_root` is the last one's state root. Blocks that are committed meanwhile
+    /// may be among them.
+    pub fn state_root_after(
+        &self,
+        uncommitted: &[(L2Number, Arc<TrieChanges>)],
+        parent_root: B256,
+        changes: &StateChanges,
+    ) -> Result<(B256, TrieChanges), Error> {
+        self.engine.state_root_after(uncommitted, parent_root, changes)
+    }
+
     /// The oldest block that [`Self::proof`] answers for.
     pub fn oldest_proof(&self) -> L2Number {
         self.engine.oldest_proof()

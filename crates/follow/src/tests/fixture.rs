@@ -151,8 +151,8 @@ impl Chain {
             .commit_block(BlockCommit {
                 sealed,
                 receipts: outcome.receipts,
-                changes: outcome.changes,
-                trie,
+                changes: outcome.changes.into(),
+                trie: trie.into(),
                 access_list: outcome.access_list,
                 ordered: None,
             })

@@ -171,8 +171,8 @@ impl Chain {
         let commit = BlockCommit {
             sealed,
             receipts: outcome.receipts,
-            changes: outcome.changes,
-            trie,
+            changes: outcome.changes.into(),
+            trie: trie.into(),
             access_list: outcome.access_list,
             ordered: None,
         };

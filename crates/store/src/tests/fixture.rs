@@ -198,8 +198,8 @@ pub(super) fn next_block(store: &Store, changes: StateChanges, tx_count: usize) 
     BlockCommit {
         sealed: SealedBlock { hash: block.header.hash_slow(), block },
         receipts: (0..tx_count).map(|index| receipt(number, index)).collect(),
-        changes,
-        trie,
+        changes: changes.into(),
+        trie: trie.into(),
         access_list: vec![alloy_eip7928::AccountChanges { address: address(number), ..Default::default() }],
         // Every third block comes from L1.
         ordered: (!number.is_multiple_of(3)).then_some((ordered, certificate)),

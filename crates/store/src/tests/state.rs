@@ -1,17 +1,24 @@
 //! State at every block, compared with maps.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use alloy_primitives::{B256, U256};
 use proptest::prelude::*;
-use sluice_trie::naive_state_root;
-use sluice_types::{L2Number, StateRead};
+use sluice_trie::{TrieChanges, naive_state_root};
+use sluice_types::{L2Number, StateChanges, StateRead};
 
 use super::fixture::*;
 use crate::{Error, Store, engine::PROOF_HISTORY_BLOCKS};
+
+/// What a block does to state and tries, and its state root, before it is committed.
+type Waiting = (Arc<StateChanges>, Arc<TrieChanges>, B256);
 
 const POOL: u64 = 6;
 const SLOTS: u64 = 4;
@@ -47,6 +54,10 @@ proptest! {
             commits.push(commit(&store, &mut model, ops));
             models.push(model.clone());
             prop_assert_eq!(store.head_block().block.header.state_root, naive_state_root(&model));
+            if index % 2 == 0 {
+                // What is read here may be remembered, and must not be taken for what later blocks leave.
+                assert_state(&store.state(head(&store)).unwrap(), &model, POOL, SLOTS);
+            }
             if index == explicit.index(chain.len()) {
                 store.flush().unwrap();
             }
@@ -80,6 +91,44 @@ proptest! {
         check(&store);
         store.flush().unwrap();
         check(&store);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Roots of blocks that are not committed yet are those that they have when they are, however many are committed meanwhile.
+    #[test]
+    fn roots_above_uncommitted_blocks_equal_model(chain in chain(), behind in 1..5usize) {
+        let store = Store::in_memory(&genesis()).unwrap();
+        let mut model = genesis().state;
+        let mut root = store.head_block().block.header.state_root;
+        let mut waiting = VecDeque::new();
+        let mut uncommitted = Vec::new();
+        let commit_first = |waiting: &mut VecDeque<Waiting>| {
+            let Some((changes, trie, root)) = waiting.pop_front() else { return false };
+            let mut commit = next_block(&store, StateChanges::clone(&changes), 2);
+            assert_eq!(commit.sealed.block.header.state_root, root);
+            (commit.changes, commit.trie) = (changes, trie);
+            store.commit_block(commit).unwrap();
+            true
+        };
+        for (number, ops) in (1..).map(L2Number).zip(&chain) {
+            let changes = Arc::new(apply(&mut model, ops));
+            let (next, trie) = store.state_root_after(&uncommitted, root, &changes).unwrap();
+            prop_assert_eq!(next, naive_state_root(&model));
+            root = next;
+            let trie = Arc::new(trie);
+            uncommitted.push((number, trie.clone()));
+            waiting.push_back((changes, trie, root));
+            if waiting.len() > behind {
+                // The one that is committed may still be among the uncommitted.
+                commit_first(&mut waiting);
+                uncommitted.drain(..uncommitted.len().saturating_sub(behind + 1));
+            }
+        }
+        while commit_first(&mut waiting) {}
+        assert_state(&store.state(head(&store)).unwrap(), &model, POOL, SLOTS);
     }
 }
 
