@@ -104,6 +104,11 @@ impl ExecutedBlock {
         self.number
     }
 
+    /// The account as it left it; the outer `None` when it did not change it.
+    pub fn account(&self, address: Address) -> Option<Option<Account>> {
+        self.changes.accounts.get(&address).map(|change| change.account)
+    }
+
     /// Its hash, if it is known.
     pub fn hash(&self) -> Option<B256> {
         self.hash.known()

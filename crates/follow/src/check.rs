@@ -147,7 +147,7 @@ fn execute(store: &Store, executor: &Executor, batch: &CommittedBatch, block: De
         tracing::warn!(block = %number, index = skipped.index, of = offered, reason = %skipped.reason, "batch holds a transaction that does not execute");
     }
     let (state_root, trie) = store.state_root(&outcome.changes)?;
-    let sealed = SealedBlock::seal(config, (&parent.block.header, parent.hash), input, &outcome, state_root);
+    let sealed = SealedBlock::seal(config, parent.hash, input, &outcome, state_root);
     if number == header.last_block {
         let slot = U256::from(OUTBOX_ROOT_SLOT);
         let change = outcome.changes.accounts.get(&OUTBOX);

@@ -1,17 +1,22 @@
 //! One sequencer: its signature is the certificate.
 //!
-//! One block is in flight at a time; making a proposal is short against executing a block, so more would gain little.
-//! It never signs two different blocks at one height that anybody can see. The next height is proposed only after the
-//! application said `done`, which it says when block and certificate are durable; a restart begins above what is durable.
-//! After a crash between signing and `done` a new block may be signed at the same height, but then the first signature never
-//! left the process: it went only to the application, which publishes what it has stored and nothing else.
+//! At most [`IN_FLIGHT_MAX`] blocks are decided and not durable, so that the application can execute one while it seals and stores
+//! those before.
+//!
+//! It never signs two different blocks at one height that anybody can see. The application says `done` when block and certificate are
+//! durable, and a restart begins above what is durable. After a crash between signing and `done` new blocks may be signed at the same
+//! heights, but then the first signatures never left the process: they went only to the application, which publishes what it has
+//! stored and nothing else.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use alloy_primitives::B256;
 use sluice_types::{Certificate, Height, OrderedBlock};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc,
+        oneshot::{self, error::TryRecvError},
+    },
     time::{self, Instant},
 };
 
@@ -19,6 +24,8 @@ use crate::{Error, Event, Key, Reason, Wake, certificate::certify};
 
 /// How long a proposal may take. After that the height is asked for again at the next opportunity.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most blocks that are decided and not durable. As many as an application has stages to take them through; more would only wait.
+pub const IN_FLIGHT_MAX: usize = 4;
 /// How often to warn while a finalised block is not durable. There is no limit: going on without it would be wrong.
 pub const DONE_WARNING: Duration = Duration::from_secs(10);
 
@@ -58,13 +65,15 @@ pub async fn run(config: Config, start: (Height, B256), events: mpsc::Sender<Eve
     config.check()?;
     let mut tip = start;
     let mut turn = Turn::new();
+    let mut in_flight = InFlight::default();
     loop {
+        in_flight.make_room().await?;
         let reason = turn.next(&config, &wake).await;
         match propose(&events, tip, reason).await? {
             Answer::Block(block) => {
                 let hash = block.hash();
                 let certificate = certify(&config.key, block.height, hash);
-                finalize(&events, block, certificate).await?;
+                in_flight.finalize(&events, block, certificate).await?;
                 tip = (tip.0.next(), hash);
                 turn.ordered();
                 metrics::gauge!("ordering_height").set(tip.0.0 as f64);
@@ -144,14 +153,45 @@ async fn propose(events: &mpsc::Sender<Event>, tip: (Height, B256), reason: Reas
     Ok(Answer::Block(block))
 }
 
-async fn finalize(events: &mpsc::Sender<Event>, block: OrderedBlock, certificate: Certificate) -> Result<(), Error> {
-    let (done, mut durable) = oneshot::channel();
-    let height = block.height;
-    let gone = Error::ApplicationGone("storing a finalised block");
-    events.send(Event::Finalized { block, certificate, done }).await.map_err(|_| gone.clone())?;
+/// Decided blocks that are not durable, in order.
+#[derive(Default)]
+struct InFlight(VecDeque<(Height, oneshot::Receiver<()>)>);
+
+impl InFlight {
+    async fn finalize(
+        &mut self,
+        events: &mpsc::Sender<Event>,
+        block: OrderedBlock,
+        certificate: Certificate,
+    ) -> Result<(), Error> {
+        let (done, durable) = oneshot::channel();
+        let height = block.height;
+        let sent = events.send(Event::Finalized { block, certificate, done }).await;
+        sent.map_err(|_| Error::ApplicationGone("storing a finalised block"))?;
+        self.0.push_back((height, durable));
+        Ok(())
+    }
+
+    /// Waits until another block may be decided.
+    async fn make_room(&mut self) -> Result<(), Error> {
+        loop {
+            let is_full = self.0.len() >= IN_FLIGHT_MAX;
+            let Some((height, durable)) = self.0.front_mut() else { return Ok(()) };
+            match durable.try_recv() {
+                Ok(()) => {}
+                Err(TryRecvError::Closed) => return Err(Error::ApplicationGone("storing a finalised block")),
+                Err(TryRecvError::Empty) if !is_full => return Ok(()),
+                Err(TryRecvError::Empty) => wait_for(*height, durable).await?,
+            }
+            self.0.pop_front();
+        }
+    }
+}
+
+async fn wait_for(height: Height, durable: &mut oneshot::Receiver<()>) -> Result<(), Error> {
     loop {
-        match time::timeout(DONE_WARNING, &mut durable).await {
-            Ok(done) => return done.map_err(|_| gone),
+        match time::timeout(DONE_WARNING, &mut *durable).await {
+            Ok(done) => return done.map_err(|_| Error::ApplicationGone("storing a finalised block")),
             Err(_) => tracing::warn!(%height, "a finalised block is not durable yet; ordering waits for it"),
         }
     }

@@ -16,5 +16,5 @@ pub fn check_block(config: &ChainConfig, guest: GuestInput) -> Result<B256, Erro
     let state = PartialTrie::new(parent.state_root, parent_hash, witness)?;
     let outcome = execute_block(config, &parent, &input, &state)?;
     let (root, _) = update(&state, parent.state_root, &outcome.changes)?;
-    Ok(SealedBlock::seal(config, (&parent, parent_hash), input, &outcome, root).hash)
+    Ok(SealedBlock::seal(config, parent_hash, input, &outcome, root).hash)
 }

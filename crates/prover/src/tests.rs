@@ -88,7 +88,7 @@ fn extend(store: &Store, seed: u64) {
     let state = store.state(parent.number()).unwrap();
     let outcome = sluice_stf::execute_block(store.config(), &parent.block.header, &input, &state).unwrap();
     let (root, trie) = store.state_root(&outcome.changes).unwrap();
-    let sealed = SealedBlock::seal(store.config(), (&parent.block.header, parent.hash), input, &outcome, root);
+    let sealed = SealedBlock::seal(store.config(), parent.hash, input, &outcome, root);
     let (receipts, changes, access_list) = (outcome.receipts, outcome.changes, outcome.access_list);
     let (changes, trie) = (changes.into(), trie.into());
     store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered: None }).unwrap();

@@ -1,8 +1,7 @@
 //! Why a sequencer stops.
 
 use alloy_primitives::B256;
-use sluice_store::Snapshot;
-use sluice_types::{Height, L1Number, L2Number, RollupId, Severity, StateRead};
+use sluice_types::{Height, L1Number, L2Number, RollupId, Severity};
 
 /// Why a sequencer stops.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +83,8 @@ pub enum Error {
         /// Hash on L1 now.
         now: B256,
     },
-    /// The working thread is gone.
-    #[error("the sequencer's working thread ended; its panic is in the log above")]
+    /// The thread of a stage is gone.
+    #[error("a thread of the sequencer ended; its panic is in the log above")]
     ThreadGone,
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
@@ -94,9 +93,6 @@ pub enum Error {
     #[error("the ordering engine stopped; look for its own error before this one")]
     EngineGone,
 }
-
-/// Why a read of a snapshot failed.
-pub(crate) type ReadError = <Snapshot as StateRead>::Error;
 
 impl Error {
     /// What to do: stop, always. A sequencer that goes on after any of these would mislead.

@@ -1,17 +1,18 @@
 //! The pool as other rooms see it, and the threads that check what comes in.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use alloy_primitives::{Address, B256, Bytes};
-use parking_lot::Mutex;
-use sluice_store::{Snapshot, Store};
-use sluice_types::{EMPTY_CODE_HASH, StateRead};
+use parking_lot::{Mutex, RwLock};
+use sluice_store::Store;
+use sluice_types::{EMPTY_CODE_HASH, L2Number, StateRead};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::{
     Clock, Config, Error, block_bytes_max,
-    error::ReadError,
-    pool::{Content, Pool, PoolHead, PoolTransaction, Rejection, Rules, SenderState, recover},
+    pool::{Content, Pool, PoolTransaction, Rejection, Rules, SenderState, recover},
+    propose::has_messages,
+    tip::Tip,
 };
 
 /// Submissions that wait to be checked; [`PoolHandle::submit`] waits while there are more.
@@ -34,6 +35,14 @@ pub struct PoolHandle {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pool: Mutex<Pool>,
+    /// Where execution stands. Changed only with the pool locked, so that pool and tip belong together for whoever has locked it.
+    pub(crate) tip: RwLock<Arc<Tip>>,
+    /// Transactions that have left the pool into blocks that are not stored yet. Bounded by the blocks that may be on their way.
+    pub(crate) leaving: Mutex<HashMap<B256, Arc<PoolTransaction>>>,
+    /// The last block that is sealed here: number and hash.
+    pub(crate) sealed: Mutex<(L2Number, B256)>,
+    /// The pool's transactions in the last proposal, so that their senders are not recovered twice.
+    pub(crate) proposed: Mutex<Vec<Arc<PoolTransaction>>>,
     pub(crate) store: Store,
     pub(crate) engine: sluice_ordering::Handle,
     pub(crate) clock: Clock,
@@ -52,7 +61,6 @@ impl PoolHandle {
     pub(crate) fn start(
         config: &Config,
         store: Store,
-        head: PoolHead,
         engine: sluice_ordering::Handle,
     ) -> Result<(Self, Arc<Shared>), Error> {
         let chain = store.config();
@@ -61,9 +69,21 @@ impl PoolHandle {
             unprotected: config.unprotected_transactions,
             ..Rules::new(chain, block_bytes_max(chain))
         };
-        let pool = Mutex::new(Pool::new(config.pool.clone(), chain.l1_fee, head));
+        let (tip, head) = (Tip::of(&store), store.head_block());
+        let pool = Pool::new(config.pool.clone(), chain.l1_fee, tip.pool_head(&store));
         let (pending, _) = broadcast::channel(SUBSCRIPTION_LAG_MAX);
-        let shared = Arc::new(Shared { pool, store, engine, clock: config.clock.clone(), rules, pending });
+        let shared = Arc::new(Shared {
+            pool: Mutex::new(pool),
+            tip: RwLock::new(Arc::new(tip)),
+            leaving: Mutex::default(),
+            sealed: Mutex::new((head.number(), head.hash)),
+            proposed: Mutex::default(),
+            store,
+            engine,
+            clock: config.clock.clone(),
+            rules,
+            pending,
+        });
         let (submissions, queue) = mpsc::channel(SUBMISSIONS_MAX);
         let queue = Arc::new(Mutex::new(queue));
         for index in 0..config.check_threads.get() {
@@ -88,14 +108,20 @@ impl PoolHandle {
         answer.await.map_err(|_| gone())?
     }
 
-    /// The nonce that the sender's next transaction needs, when the pool holds pending ones; otherwise ask the state.
+    /// The nonce that the sender's next transaction needs, when the pool, or a block that is not stored yet, knows better than the
+    /// stored state.
     pub fn pending_nonce(&self, sender: Address) -> Option<u64> {
-        self.shared.pool.lock().pending_nonce(sender)
+        let (pending, tip) = {
+            let pool = self.shared.pool.lock();
+            (pool.pending_nonce(sender), self.shared.tip())
+        };
+        pending.or_else(|| tip.unstored_nonce(&self.shared.store, sender))
     }
 
-    /// A transaction in the pool.
+    /// A transaction in the pool, or on its way from there into a stored block.
     pub fn get(&self, hash: B256) -> Option<Arc<PoolTransaction>> {
-        self.shared.pool.lock().get(hash)
+        let waiting = self.shared.pool.lock().get(hash);
+        waiting.or_else(|| self.shared.leaving.lock().get(&hash).cloned())
     }
 
     /// How many transactions are (pending, queued).
@@ -154,12 +180,14 @@ impl Shared {
     /// Admits transactions by accounts of one head; when the head moves meanwhile, by those of the new one.
     fn admit(&self, checked: Vec<(Arc<PoolTransaction>, Reply)>) {
         for _ in 0..HEAD_ATTEMPTS_MAX {
-            let head = self.pool.lock().head().number;
-            let states: Result<Vec<SenderState>, String> = self
-                .store
-                .state(head)
+            let (head, tip) = {
+                let pool = self.pool.lock();
+                (pool.head().number, self.tip())
+            };
+            let states: Result<Vec<SenderState>, String> = tip
+                .state(&self.store)
                 .map_err(|error| error.to_string())
-                .and_then(|snapshot| checked.iter().map(|(tx, _)| sender_state(&snapshot, tx.sender)).collect());
+                .and_then(|state| checked.iter().map(|(tx, _)| sender_state(&state, tx.sender)).collect());
             let states = match states {
                 Ok(states) => states,
                 Err(error) => return refuse(checked, &error),
@@ -188,6 +216,25 @@ impl Shared {
         refuse(checked, "the chain moves faster than accounts can be read; send again");
     }
 
+    pub(crate) fn tip(&self) -> Arc<Tip> {
+        self.tip.read().clone()
+    }
+
+    /// Wakes the engine if there is something to order.
+    pub(crate) fn wake_for_work(&self) -> Result<(), Error> {
+        let work = {
+            let pool = self.pool.lock();
+            metrics::gauge!("sequencer_pool_pending").set(pool.pending_count() as f64);
+            metrics::gauge!("sequencer_pool_queued").set(pool.queued_count() as f64);
+            metrics::gauge!("sequencer_pool_bytes").set(pool.bytes() as f64);
+            pool.has_work()
+        };
+        if work || has_messages(&self.store, &self.tip(), self.clock.now_ms())? {
+            self.engine.wake();
+        }
+        Ok(())
+    }
+
     /// Tells subscribers what became pending.
     pub(crate) fn announce(&self, risen: &[Arc<PoolTransaction>]) {
         for tx in risen {
@@ -197,16 +244,15 @@ impl Shared {
     }
 }
 
-fn sender_state(snapshot: &Snapshot, sender: Address) -> Result<SenderState, String> {
-    read_sender(snapshot, sender).map_err(|error| error.to_string())
+fn sender_state<S: StateRead>(state: &S, sender: Address) -> Result<SenderState, String> {
+    read_sender(state, sender).map_err(|error| error.to_string())
 }
 
-fn read_sender(snapshot: &Snapshot, sender: Address) -> Result<SenderState, ReadError> {
+fn read_sender<S: StateRead>(state: &S, sender: Address) -> Result<SenderState, S::Error> {
     /// Code that delegates to another account. Source: EIP-7702.
     const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
-    let account = snapshot.account(sender)?.unwrap_or_default();
-    let is_contract =
-        account.code_hash != EMPTY_CODE_HASH && !snapshot.code(account.code_hash)?.starts_with(&DELEGATION);
+    let account = state.account(sender)?.unwrap_or_default();
+    let is_contract = account.code_hash != EMPTY_CODE_HASH && !state.code(account.code_hash)?.starts_with(&DELEGATION);
     Ok(SenderState { nonce: account.nonce, balance_wei: account.balance, is_contract })
 }
 

@@ -1,9 +1,10 @@
 //! Takes transactions in and decides what to propose: inbox first, then the pool by tip; executes what is decided.
 //!
 //! ```text
-//!  rpc ─ submit ─▶ check threads ─▶ Pool ─┐                      ┌─▶ Executor ─▶ Store::state_root ─▶ Store::commit_block
-//!                 decode, recover         ├─▶ propose ─▶ engine ─┴─ finalised                              │
-//!  Store: L1 view (origin, inbox) ────────┘                                        Pool::on_block ◀────────┘─▶ done
+//!  rpc ─ submit ─▶ check threads ─▶ Pool ─┐
+//!                 decode, recover         ├─▶ propose ─▶ engine ─ decided ─▶ recover ─▶ execute ─▶ seal ─▶ store ─▶ done
+//!  Store: L1 view (origin, inbox) ────────┘                                            │ Tip, Pool
+//!                  the next proposal builds on what is executed ◀──────────────────────┘
 //! ```
 //!
 //! What it deliberately does not do: it does not agree on blocks (`ordering` does), does not read L1 (`follow` writes the L1 view
@@ -11,25 +12,31 @@
 //! not gossiped and not kept over a restart.
 //!
 //! Invariants:
-//! - A block is durable with its certificate before the engine hears `done`, so before the next one is proposed.
+//! - A block is durable with its certificate before the engine hears `done`, and blocks become durable in order. Nothing but the next
+//!   proposal and the pool builds on a block that is not.
+//! - A block executes on its parent's state while the parent is still being sealed; its parent's hash is then a promise.
 //! - Whatever the pool or the inbox offers, execution decides: what Ethereum would not take is skipped, and no block fails.
 //! - Inbox messages are taken in order, none left out, and only from L1 blocks at or below the block's L1 origin.
 //! - The pool never exceeds its [`pool::Limits`], and never offers a transaction above a nonce gap.
 //!
-//! Metrics (`sequencer_*`): where a block's time goes, in seconds: `propose`, `execute`, `root`, `seal`, `commit`, `pool`, and `block`
-//! for all but the first; totals of `gas`, `transactions`, `skipped`, `submissions` by result, `pool_evictions`, `evidence`; and the
+//! Metrics (`sequencer_*`): where a block's time goes, in seconds: `propose`, `recover`, `execute`, `pool`, `root`, `seal`, `commit`, and
+//! `block` from the start of execution until it is durable; totals of `gas`, `transactions`, `skipped`, `submissions` by result, `pool_evictions`, `evidence`; and the
 //! pool's size as `pool_pending`, `pool_queued`, `pool_bytes`.
 //!
-//! Start reading at [`pool::Pool`] (who gets in), then `propose` (what a block holds), `apply` (what becomes of it) and
+//! Start reading at [`pool::Pool`] (who gets in), then `propose` (what a block holds), `pipeline` (what becomes of it) and
 //! [`Sequencer`] (the loop).
 
-mod apply;
 mod config;
 mod error;
+mod execute;
 mod handle;
+mod pipeline;
 pub mod pool;
 mod propose;
+mod recover;
+mod seal;
 mod service;
+mod tip;
 
 pub use config::{Clock, Config, block_bytes_max};
 pub use error::Error;

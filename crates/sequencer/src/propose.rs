@@ -7,12 +7,14 @@ use parking_lot::Mutex;
 use sluice_ordering::Reason;
 use sluice_store::Store;
 use sluice_types::{
-    Height, InboxMessage, L1Number, L1Origin, MessageIndex, MessageKind, OrderedBlock, RollupSection, inbox_gas,
+    Height, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, OrderedBlock, RollupSection,
+    inbox_gas,
 };
 
 use crate::{
     Error, block_bytes_max,
     pool::{Pool, PoolTransaction, Room, TRANSACTION_GAS_MAX},
+    tip::Tip,
 };
 
 /// Most inbox messages that one block consumes, whatever gas they ask for: forced bytes that do not decode ask for none.
@@ -35,20 +37,25 @@ pub(crate) struct Proposal {
     pub(crate) transactions: Vec<Arc<PoolTransaction>>,
 }
 
-/// Builds the block: first the inbox, then the pool by tip. `None` when an empty block is not wanted, or while the L1 view does not
+/// Builds the block on the tip: first the inbox, then the pool by tip. It names the last block that is sealed here. `None` when an empty block is not wanted, or while the L1 view does not
 /// yet reach the origin to build on.
-pub(crate) fn propose(store: &Store, pool: &Mutex<Pool>, request: &Request) -> Result<Option<Proposal>, Error> {
-    let head = store.head_block();
-    let parent_ms = store.ordered_head().map_or(0, |(_, _, timestamp_ms)| timestamp_ms);
-    let timestamp_ms = request.now_ms.max(parent_ms).max(head.block.header.timestamp.saturating_mul(1_000));
-    let Some(origin) = next_origin(store, &head.block.l1_origin, timestamp_ms / 1_000)? else {
-        tracing::debug!(origin = %head.block.l1_origin.number, "the L1 view does not reach the origin yet");
+pub(crate) fn propose(
+    store: &Store,
+    tip: &Tip,
+    sealed: (L2Number, B256),
+    pool: &Mutex<Pool>,
+    request: &Request,
+) -> Result<Option<Proposal>, Error> {
+    let (_, _, parent_ms) = tip.ordered;
+    let timestamp_ms = request.now_ms.max(parent_ms).max(tip.header.timestamp.saturating_mul(1_000));
+    let Some(origin) = next_origin(store, &tip.l1_origin, timestamp_ms / 1_000)? else {
+        tracing::debug!(origin = %tip.l1_origin.number, "the L1 view does not reach the origin yet");
         return Ok(None);
     };
     // Only the parent's own origin can be ahead of the clock.
     let timestamp_ms = timestamp_ms.max(origin.timestamp.saturating_mul(1_000));
 
-    let (messages, messages_gas) = next_messages(store, head.block.inbox_count, origin.number)?;
+    let (messages, messages_gas) = next_messages(store, tip.inbox_count, origin.number)?;
     let config = store.config();
     let room = Room { gas: config.block_gas_limit.saturating_sub(messages_gas), bytes: block_bytes_max(config) };
     let transactions = pool.lock().best(room);
@@ -59,8 +66,8 @@ pub(crate) fn propose(store: &Store, pool: &Mutex<Pool>, request: &Request) -> R
         rollup: config.rollup_id(),
         inbox_count: messages,
         transactions: transactions.iter().map(|tx| tx.raw.clone()).collect(),
-        executed_number: head.number(),
-        executed_hash: head.hash,
+        executed_number: sealed.0,
+        executed_hash: sealed.1,
     };
     let block = OrderedBlock {
         height: request.height,
@@ -75,10 +82,9 @@ pub(crate) fn propose(store: &Store, pool: &Mutex<Pool>, request: &Request) -> R
 }
 
 /// Whether the inbox holds a message that a block could consume now.
-pub(crate) fn has_messages(store: &Store, now_ms: u64) -> Result<bool, Error> {
-    let head = store.head_block();
-    let Some(origin) = next_origin(store, &head.block.l1_origin, now_ms / 1_000)? else { return Ok(false) };
-    Ok(next_messages(store, head.block.inbox_count, origin.number)?.0 > 0)
+pub(crate) fn has_messages(store: &Store, tip: &Tip, now_ms: u64) -> Result<bool, Error> {
+    let Some(origin) = next_origin(store, &tip.l1_origin, now_ms / 1_000)? else { return Ok(false) };
+    Ok(next_messages(store, tip.inbox_count, origin.number)?.0 > 0)
 }
 
 /// The L1 block to build on: the highest that is confirmed and not after `timestamp`, but never before the parent's.

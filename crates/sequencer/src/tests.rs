@@ -4,4 +4,5 @@ mod blocks;
 mod faults;
 mod inbox;
 mod live;
+mod pipeline;
 mod rig;

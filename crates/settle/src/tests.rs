@@ -190,7 +190,7 @@ fn extend(store: &Store) {
     let state = store.state(parent.number()).unwrap();
     let outcome = sluice_stf::execute_block(store.config(), &parent.block.header, &input, &state).unwrap();
     let (root, trie) = store.state_root(&outcome.changes).unwrap();
-    let sealed = SealedBlock::seal(store.config(), (&parent.block.header, parent.hash), input, &outcome, root);
+    let sealed = SealedBlock::seal(store.config(), parent.hash, input, &outcome, root);
     let commit = BlockCommit {
         sealed,
         receipts: outcome.receipts,

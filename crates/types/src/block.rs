@@ -165,7 +165,7 @@ impl SealedBlock {
     /// Seals what was executed: takes the executed transactions out of the input and writes the header.
     pub fn seal(
         config: &ChainConfig,
-        parent: (&Header, B256),
+        parent_hash: B256,
         input: BlockInput,
         outcome: &Outcome,
         state_root: B256,
@@ -187,8 +187,7 @@ impl SealedBlock {
             beneficiary: input.beneficiary,
             l1_origin: &input.l1_origin,
         };
-        let header = seal_header(config, parent.1, &facts, outcome, (transactions_root(&transactions), state_root));
-        debug_assert_eq!(parent.0.number + 1, header.number, "a block follows its parent");
+        let header = seal_header(config, parent_hash, &facts, outcome, (transactions_root(&transactions), state_root));
         Self {
             hash: header.hash_slow(),
             block: Block {

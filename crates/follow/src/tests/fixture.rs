@@ -146,7 +146,7 @@ impl Chain {
         let state = self.store.state(parent.number()).unwrap();
         let outcome = self.executor.execute(&chain(), &parent.block.header, &input, &state).unwrap();
         let (root, trie) = self.store.state_root(&outcome.changes).unwrap();
-        let sealed = SealedBlock::seal(&chain(), (&parent.block.header, parent.hash), input, &outcome, root);
+        let sealed = SealedBlock::seal(&chain(), parent.hash, input, &outcome, root);
         self.store
             .commit_block(BlockCommit {
                 sealed,

@@ -1,5 +1,7 @@
 //! The engine under a paused clock: what it asks, when, and what it never does.
 
+use std::collections::VecDeque;
+
 use tokio::{sync::mpsc::Receiver, task::JoinHandle};
 
 use super::*;
@@ -111,18 +113,39 @@ async fn blocks_follow_each_other_and_carry_valid_certificates() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn asks_for_no_height_before_the_one_below_is_durable() {
+async fn no_more_than_a_few_blocks_are_decided_and_not_durable() {
+    let mut rig = Rig::start((Height(0), B256::ZERO));
+    let mut waiting = VecDeque::new();
+    for _ in 0..IN_FLIGHT_MAX {
+        rig.handle.wake();
+        let (height, parent, _, reply, _) = rig.asked().await;
+        reply.send(Some(block(height, parent))).unwrap();
+        waiting.push_back(rig.finalized().await.2);
+    }
+    for _ in 0..100 {
+        rig.handle.wake();
+        assert!(rig.is_silent(1_000).await, "signed too far ahead of what is durable");
+    }
+    waiting.pop_front().unwrap().send(()).unwrap();
+    assert_eq!(rig.asked().await.0, Height(IN_FLIGHT_MAX as u64 + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stops_when_a_block_in_flight_is_given_up() {
     let mut rig = Rig::start((Height(0), B256::ZERO));
     rig.handle.wake();
     let (height, parent, _, reply, _) = rig.asked().await;
     reply.send(Some(block(height, parent))).unwrap();
-    let (_, _, done) = rig.finalized().await;
-    for _ in 0..100 {
+    drop(rig.finalized().await.2);
+    rig.handle.wake();
+    // One more question may have been asked before the loss was seen.
+    while let Some(event) = rig.events.recv().await {
+        if let Event::Propose { reply, .. } = event {
+            reply.send(None).unwrap();
+        }
         rig.handle.wake();
-        assert!(rig.is_silent(1_000).await, "signed ahead of what is durable");
     }
-    done.send(()).unwrap();
-    assert_eq!(rig.asked().await.0, Height(2));
+    assert_eq!(rig.engine.await.unwrap(), Err(Error::ApplicationGone("storing a finalised block")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,7 +167,7 @@ impl Chain {
         });
         assert_eq!(outcome.executed.len(), count, "skipped: {:?}", outcome.skipped);
         let (root, trie) = store.state_root(&outcome.changes).unwrap();
-        let sealed = SealedBlock::seal(store.config(), (header, parent.hash), input, &outcome, root);
+        let sealed = SealedBlock::seal(store.config(), parent.hash, input, &outcome, root);
         let commit = BlockCommit {
             sealed,
             receipts: outcome.receipts,

@@ -1,0 +1,171 @@
+//! The second stage: executes a block on what is executed, whether that is stored or not.
+
+use std::{mem::take, sync::Arc, time::Instant};
+
+use alloy_primitives::{B256, U256};
+use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise};
+use sluice_store::{Snapshot, Store};
+use sluice_types::{
+    BlockInput, InputTransaction, L1Origin, MessageIndex, OrderedBlock, Outcome, Skip, StateChanges, inbox_fits,
+    inbox_inputs,
+};
+
+use crate::{
+    Error,
+    handle::Shared,
+    pipeline::{Decided, timed},
+    propose::{BLOCK_MESSAGES_MAX, messages},
+    recover::Recovered,
+    tip::Tip,
+};
+
+/// A block that is executed; its parent may not be sealed yet.
+pub(crate) struct Executed {
+    pub(crate) decided: Decided,
+    pub(crate) input: BlockInput,
+    /// Without the changes.
+    pub(crate) outcome: Outcome,
+    pub(crate) changes: Arc<StateChanges>,
+    /// The state on which it was executed.
+    pub(crate) before: Ahead<Snapshot>,
+    /// Where its hash is wanted.
+    pub(crate) hash: HashSender,
+    pub(crate) started: Instant,
+}
+
+/// Executes, moves the tip and tells the pool. `None` for a block that is executed already, because the engine may say things twice.
+pub(crate) fn execute(shared: &Shared, executor: &Executor, block: Recovered) -> Result<Option<Executed>, Error> {
+    let started = Instant::now();
+    let (store, tip) = (&shared.store, shared.tip());
+    let Recovered { decided, transactions } = block;
+    let ordered = &decided.block;
+    let hash = ordered.hash();
+    if is_executed(&tip, ordered, hash)? {
+        return Ok(None);
+    }
+    let input = block_input(store, &tip, ordered, transactions)?;
+    let number = input.number;
+    let before = tip.state(store)?;
+    let mut outcome =
+        timed("sequencer_execute_seconds", || executor.execute_ahead(store.config(), &tip.header, &input, &before))
+            .map_err(|error| Error::Execute { number, reason: error.to_string() })?;
+    let changes = Arc::new(take(&mut outcome.changes));
+    let (hash_sender, promise) = hash_promise();
+    let executed = ExecutedBlock::new(number.0, changes.clone(), promise);
+    let ordered = (ordered.height, hash, ordered.timestamp_ms);
+    let tip = tip.after(store, ordered, (&input, &outcome), executed);
+    timed("sequencer_pool_seconds", || tell_pool(shared, tip, &changes, &input, &outcome));
+    shared.wake_for_work()?;
+    Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, started }))
+}
+
+/// Moves the tip, and the pool with it.
+fn tell_pool(shared: &Shared, tip: Tip, changes: &StateChanges, input: &BlockInput, outcome: &Outcome) {
+    let changed: Vec<(_, u64, U256)> = changes
+        .accounts
+        .iter()
+        .map(|(address, change)| {
+            let account = change.account.unwrap_or_default();
+            (*address, account.nonce, account.balance)
+        })
+        .collect();
+    let refused = refused(outcome, &input.transactions);
+    let head = tip.pool_head(&shared.store);
+    let mut pool = shared.pool.lock();
+    {
+        let executed = outcome.executed.iter().map(|index| input.transactions[*index].transaction.hash());
+        let mut leaving = shared.leaving.lock();
+        leaving.extend(executed.filter_map(|hash| Some((hash, pool.get(hash)?))));
+    }
+    *shared.tip.write() = Arc::new(tip);
+    let risen = pool.on_block(head, changed, &refused, shared.clock.now_ms());
+    shared.announce(&risen);
+}
+
+/// Whether the block is the last executed or below it. Errors when it neither is nor follows.
+fn is_executed(tip: &Tip, ordered: &OrderedBlock, hash: B256) -> Result<bool, Error> {
+    let (head, head_hash, _) = tip.ordered;
+    if ordered.height == head && hash != head_hash {
+        return Err(Error::TwoBlocks { height: head, first: head_hash, second: hash });
+    }
+    if ordered.height <= head {
+        return Ok(true);
+    }
+    if ordered.height != head.next() || ordered.parent != head_hash {
+        return Err(Error::OutOfOrder { height: ordered.height, parent: ordered.parent, head, head_hash });
+    }
+    Ok(false)
+}
+
+/// What our rollup's section asks to execute.
+fn block_input(
+    store: &Store,
+    parent: &Tip,
+    ordered: &OrderedBlock,
+    recovered: Vec<InputTransaction>,
+) -> Result<BlockInput, Error> {
+    let height = ordered.height;
+    let bad = |reason: String| Error::BadBlock { height, reason };
+    let rollup = store.config().rollup_id();
+    let section = ordered.sections.iter().find(|s| s.rollup == rollup).ok_or(Error::NoSection { height, rollup })?;
+    let origin = checked_origin(store, parent, ordered)?;
+    let timestamp = ordered.timestamp_ms / 1_000;
+    if timestamp < parent.header.timestamp.max(origin.timestamp) {
+        let least = parent.header.timestamp.max(origin.timestamp);
+        return Err(bad(format!("timestamp {timestamp} is before its parent's or its L1 origin's, {least}")));
+    }
+    let messages = messages(store, parent.inbox_count, section.inbox_count)?
+        .ok_or_else(|| bad(format!("it takes {} inbox messages, fewer are known here", section.inbox_count)))?;
+    if messages.len() > BLOCK_MESSAGES_MAX || !inbox_fits(&messages, store.config().inbox_gas_per_block) {
+        return Err(bad(format!("its {} inbox messages ask for more than a block may take", messages.len())));
+    }
+    if let Some(early) = messages.iter().find(|message| message.l1_number > origin.number) {
+        return Err(bad(format!("inbox message {} is above its L1 origin {}", early.index, origin.number)));
+    }
+    let mut transactions = inbox_inputs(&messages, rollup);
+    let inbox_transactions = transactions.len();
+    transactions.extend(recovered);
+    Ok(BlockInput {
+        number: parent.number().next(),
+        timestamp,
+        l1_origin: origin,
+        beneficiary: ordered.beneficiary,
+        inbox_count: MessageIndex(parent.inbox_count.0 + u64::from(section.inbox_count)),
+        transactions,
+        inbox_transactions,
+    })
+}
+
+fn checked_origin(store: &Store, parent: &Tip, ordered: &OrderedBlock) -> Result<L1Origin, Error> {
+    let (number, then) = (ordered.l1_origin, ordered.l1_origin_hash);
+    let before = &parent.l1_origin;
+    if number < before.number {
+        let reason = format!("its L1 origin {number} is before its parent's, {}", before.number);
+        return Err(Error::BadBlock { height: ordered.height, reason });
+    }
+    let block = store.l1_block(number)?.ok_or_else(|| Error::BadBlock {
+        height: ordered.height,
+        reason: format!("its L1 origin {number} is not known here yet"),
+    })?;
+    if block.origin.hash == then {
+        Ok(block.origin)
+    } else {
+        Err(Error::OriginReplaced { number, then, now: block.origin.hash })
+    }
+}
+
+/// Transactions that the pool must not offer again. What may still execute in a later block stays.
+fn refused(outcome: &Outcome, transactions: &[InputTransaction]) -> Vec<B256> {
+    outcome
+        .skipped
+        .iter()
+        .filter(|skipped| {
+            matches!(skipped.reason, Skip::NonceTooLow { .. } | Skip::InsufficientFunds { .. } | Skip::Invalid(_))
+        })
+        .filter_map(|skipped| {
+            let hash = transactions.get(skipped.index).map(|tx| tx.transaction.hash());
+            tracing::debug!(?hash, reason = %skipped.reason, "a transaction was left out");
+            hash
+        })
+        .collect()
+}
