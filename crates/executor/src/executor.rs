@@ -3,7 +3,10 @@
 use std::{
     mem::take,
     num::NonZeroUsize,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +17,7 @@ use sluice_stf::{
     Error, Plan, Workspace,
     engine::Reader,
     execute_plan,
-    lanes::{Committer, Foresight, Lane, LedgerMemory},
+    lanes::{Committer, Foresight, Lane, LedgerMemory, Part},
 };
 use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
 
@@ -28,6 +31,9 @@ use crate::{
 pub const WORKERS_MAX: usize = 16;
 /// Stack of a worker. Contracts may call each other a thousand deep.
 const STACK_SIZE_BYTES: usize = 64 << 20;
+
+/// Shares of changes and access list for each worker. Some accounts have many slots, so that equal shares are not equal work.
+const SHARES_PER_WORKER: usize = 4;
 
 /// Executes the blocks of one chain, and keeps what serves the next: analysed code, memory, and what calls cost.
 #[derive(Debug)]
@@ -138,7 +144,7 @@ impl Executor {
                 let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
                 share(pool, plan, &block, state, workspaces)?;
                 let (committer, took) = block.end();
-                let (outcome, memory) = committer.finish();
+                let (outcome, memory) = finish(pool, committer, self.workers);
                 *ledger = memory;
                 took.iter().for_each(|(run, took)| estimates.learn(plan, &outcome, run, *took));
                 Ok(outcome)
@@ -210,11 +216,32 @@ impl Executor {
             listed.work(&mut lane);
         });
         Ok(listed.end().map(|committer| {
-            let (outcome, memory) = committer.finish();
+            let (outcome, memory) = finish(pool, committer, self.workers);
             *ledger = memory;
             outcome
         }))
     }
+}
+
+/// Makes changes and access list on the caller's thread and on those of the pool.
+fn finish(pool: &ThreadPool, committer: Committer, workers: usize) -> (Outcome, LedgerMemory) {
+    let (ending, shares) = committer.end(workers * SHARES_PER_WORKER);
+    let made: Vec<_> = shares.into_iter().map(|share| Mutex::new((Some(share), None))).collect();
+    let claimed = AtomicUsize::new(0);
+    let work = || {
+        while let Some(made) = made.get(claimed.fetch_add(1, Ordering::Relaxed)) {
+            let mut made = lock(made);
+            made.1 = made.0.take().map(|share| ending.make(share));
+        }
+    };
+    pool.in_place_scope(|scope| {
+        let work = &work;
+        (1..workers.min(made.len())).for_each(|_| scope.spawn(move |_| work()));
+        work();
+    });
+    let part = |made: Mutex<(_, Option<Part>)>| made.into_inner().unwrap_or_else(PoisonError::into_inner).1;
+    let parts = made.into_iter().map(|made| part(made).expect("every share was claimed by somebody"));
+    ending.finish(parts.collect())
 }
 
 /// Executes a block on the caller's thread and on those of the pool.

@@ -75,7 +75,7 @@ impl AccountEffect {
     }
 
     fn apply(&self, ledger: &mut Ledger, names: &mut Names) {
-        let row = ledger.row(names, self.row, self.address, self.start);
+        let row = ledger.row(names, self.row, self.address, &self.start);
         if !self.touched {
             return;
         }
@@ -153,22 +153,36 @@ pub(crate) fn apply(accounts: &[AccountEffect], slots: &[SlotEffect], ledger: &m
     }
 }
 
-/// Commits what the table's transaction did, without a detour over lists.
+/// Commits what the table's transaction did, without a detour over lists. The table held what the ledger holds.
 pub(crate) fn apply_table(table: &Table<'_>, spec: SpecId, ledger: &mut Ledger, names: &mut Names) {
     let mut destroyed = Vec::new();
     for &row in &table.loaded {
-        let effect = AccountEffect::of(row, &table.accounts[row as usize], spec);
-        effect.apply(ledger, names);
-        if effect.end == End::Destroyed {
-            destroyed.push(row);
+        let account = &table.accounts[row as usize];
+        let name = ledger.row(names, row, account.address, &account.start);
+        if !account.account.is_touched() {
+            continue;
+        }
+        let end = end(account, spec);
+        if end == End::Stays {
+            let info = &account.account.info;
+            let now = Moment { exists: true, nonce: info.nonce, balance: info.balance, code_hash: info.code_hash };
+            ledger.set(name, now, info.code.as_ref());
+        } else {
+            ledger.set(name, Moment::ABSENT, None);
+        }
+        if end == End::Destroyed {
+            destroyed.push((row, name));
         }
     }
     for &slot in &table.loaded_slots {
-        let effect = SlotEffect::of(slot, &table.slots[slot as usize]);
-        effect.apply(ledger, names, destroyed.contains(&effect.account));
+        let row = &table.slots[slot as usize];
+        let account = names.row(row.account).expect("accounts are applied before their slots");
+        let name = ledger.slot(names, slot, Place(account, row.key), row.slot.original_value);
+        if !destroyed.iter().any(|(destroyed, _)| *destroyed == row.account) {
+            ledger.set_slot(name, row.slot.present_value);
+        }
     }
-    for row in destroyed {
-        let row = names.row(row).expect("it was applied above");
-        ledger.wipe(row);
+    for (_, name) in destroyed {
+        ledger.wipe(name);
     }
 }

@@ -135,8 +135,8 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends the block: what it changed, and who touched what.
-    pub fn finish(mut self) -> (StateChanges, BlockAccessList) {
-        let made = products::make(&mut self.ledger);
+    pub fn finish(self) -> (StateChanges, BlockAccessList) {
+        let made = products::make(&self.ledger);
         *self.memory = self.ledger.into_memory();
         made
     }

@@ -28,6 +28,7 @@ use crate::{
 pub use crate::{
     foresight::Foresight,
     ledger::{Commit, LedgerMemory},
+    products::{Part, Share},
 };
 
 /// One speculating machine with its own table.
@@ -37,6 +38,8 @@ pub struct Lane<'a> {
     machine: Machine<'a>,
     /// The table's row of each of the ledger's.
     rows: Vec<u32>,
+    /// The same of slots.
+    slots: Vec<u32>,
     /// Changes of a list that the table holds.
     told: usize,
 }
@@ -81,6 +84,7 @@ impl<'a> Lane<'a> {
             id,
             machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
             rows: Vec::new(),
+            slots: Vec::new(),
             told: 0,
         }
     }
@@ -89,10 +93,18 @@ impl<'a> Lane<'a> {
     pub fn learn(&mut self, commit: &Commit) {
         let table = self.machine.table_mut();
         for row in &commit.rows {
-            let place = table.put(row.address, row.now, row.code.clone(), row.is_wiped);
-            *name(&mut self.rows, row.row) = place;
+            let name = name(&mut self.rows, row.row);
+            if *name == NONE {
+                *name = table.row_for(row.address, row.now);
+            }
+            table.put(*name, row.now, row.code.clone(), row.is_wiped);
         }
         for slot in &commit.slots {
+            let name = name(&mut self.slots, slot.slot);
+            if *name != NONE {
+                table.slots[*name as usize].slot.present_value = slot.now;
+                continue;
+            }
             let known = self.rows.get(slot.account as usize).copied().filter(|row| *row != NONE);
             let row = match known {
                 Some(row) => row,
@@ -103,7 +115,7 @@ impl<'a> Lane<'a> {
                     Err(_) => continue,
                 },
             };
-            table.put_slot(row, slot.key, slot.now);
+            *name = table.put_slot(row, slot.key, slot.now);
         }
     }
 
@@ -288,8 +300,37 @@ impl Committer {
     }
 
     /// The outcome, when all transactions are committed. Also gives the memory back.
-    pub fn finish(mut self) -> (Outcome, LedgerMemory) {
-        (self.outcome.changes, self.outcome.access_list) = products::make(&mut self.ledger);
+    pub fn finish(self) -> (Outcome, LedgerMemory) {
+        let (ending, shares) = self.end(1);
+        let parts = shares.into_iter().map(|share| ending.make(share)).collect();
+        ending.finish(parts)
+    }
+
+    /// Ends the block, when all transactions are committed: what is left is to make its changes and its access list, in about as
+    /// many shares.
+    pub fn end(self, shares: usize) -> (Ending, Vec<Share>) {
+        let Self { ledger, outcome, .. } = self;
+        let shares = products::shares(&ledger, shares);
+        (Ending { ledger, outcome }, shares)
+    }
+}
+
+/// A block that is committed, whose changes and access list are being made.
+#[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
+pub struct Ending {
+    ledger: Ledger,
+    outcome: Outcome,
+}
+
+impl Ending {
+    /// Makes one share. Several workers may.
+    pub fn make(&self, share: Share) -> Part {
+        products::make_part(&self.ledger, share)
+    }
+
+    /// The outcome, from all parts in the order of the shares. Also gives the memory back.
+    pub fn finish(mut self, parts: Vec<Part>) -> (Outcome, LedgerMemory) {
+        (self.outcome.changes, self.outcome.access_list) = products::join(parts);
         (self.outcome, self.ledger.into_memory())
     }
 }

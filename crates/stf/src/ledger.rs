@@ -4,60 +4,121 @@
 //! The ledger is the one judge of a speculative execution: its rows are the state that sequential execution would have seen.
 
 use alloc::{collections::BTreeMap, vec::Vec};
-use core::mem::{replace, take};
+use core::{
+    cmp::Ordering,
+    mem::{replace, take},
+};
 
-use alloy_eip7928::{BalanceChange, BlockAccessIndex, NonceChange, StorageChange};
+use alloy_eip7928::BlockAccessIndex;
 use alloy_primitives::{
     Address, B256, Bytes, U256,
-    map::{DefaultHashBuilder, HashMap},
+    map::{AddressMap, DefaultHashBuilder, HashMap},
 };
 use revm::bytecode::Bytecode;
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH};
 
 use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX};
 
-/// One change in the access list: where, and to what.
-trait Change {
-    type Value: PartialEq;
-    fn index(&self) -> u64;
-    fn value(&self) -> &Self::Value;
-    fn new(index: u64, value: Self::Value) -> Self;
+/// One change of one thing, which knows the change before it.
+#[derive(Clone)]
+struct Noted<T> {
+    at: u64,
+    value: T,
+    previous: u32,
 }
 
-macro_rules! change {
-    ($change:ident, $value:ty, $field:ident) => {
-        impl Change for $change {
-            type Value = $value;
-            fn index(&self) -> u64 {
-                self.block_access_index.get()
-            }
-            fn value(&self) -> &$value {
-                &self.$field
-            }
-            fn new(index: u64, value: $value) -> Self {
-                Self::new(BlockAccessIndex::new(index), value)
-            }
-        }
-    };
+/// How one thing has changed: its last change in a [`Log`], and how many there are.
+#[derive(Clone, Copy)]
+pub(crate) struct History {
+    last: u32,
+    count: u32,
 }
 
-change!(BalanceChange, U256, post_balance);
-change!(NonceChange, u64, new_nonce);
-change!(StorageChange, U256, new_value);
+impl History {
+    const EMPTY: Self = Self { last: NONE, count: 0 };
 
-/// Notes that something now is `now`. Several changes at one index are one; a change back is none.
-fn note<C: Change>(history: &mut Vec<C>, index: u64, before_block: &C::Value, now: C::Value) {
-    if history.last().is_some_and(|last| last.index() == index) {
-        history.pop();
-        if *history.last().map_or(before_block, C::value) == now {
+    pub(crate) fn is_empty(self) -> bool {
+        self.count == 0
+    }
+}
+
+/// All changes of a kind, of all accounts or slots, in the order in which they were made. One memory for all of them, because most
+/// things change once.
+pub(crate) struct Log<T> {
+    noted: Vec<Noted<T>>,
+}
+
+impl<T> Default for Log<T> {
+    fn default() -> Self {
+        Self { noted: Vec::new() }
+    }
+}
+
+impl<T: PartialEq + Clone> Log<T> {
+    /// Notes that something now is `now`. Several changes at one index are one; a change back is none.
+    fn note(&mut self, history: &mut History, at: u64, before_block: &T, now: T) {
+        if history.last != NONE && self.noted[history.last as usize].at == at {
+            let previous = self.noted[history.last as usize].previous;
+            let before = if previous == NONE { before_block } else { &self.noted[previous as usize].value };
+            if *before == now {
+                *history = History { last: previous, count: history.count - 1 };
+            } else {
+                self.noted[history.last as usize].value = now;
+            }
             return;
         }
+        let new = u32::try_from(self.noted.len()).expect("a block changes fewer than 2^32 things");
+        self.noted.push(Noted { at, value: now, previous: history.last });
+        *history = History { last: new, count: history.count + 1 };
     }
-    if history.is_empty() {
-        // Most things change once in a block.
-        history.reserve_exact(1);
+
+    /// The changes of one thing, in order.
+    pub(crate) fn changes<C>(&self, history: History, change: impl Fn(BlockAccessIndex, T) -> C) -> Vec<C> {
+        let change = |noted: &Noted<T>| change(BlockAccessIndex::new(noted.at), noted.value.clone());
+        let mut changes = Vec::with_capacity(history.count as usize);
+        let mut last = history.last;
+        while last != NONE {
+            let noted = &self.noted[last as usize];
+            changes.push(change(noted));
+            last = noted.previous;
+        }
+        changes.reverse();
+        changes
     }
-    history.push(C::new(index, now));
+
+    fn last(&self, history: History) -> Option<&T> {
+        self.noted.get(history.last as usize).map(|noted| &noted.value)
+    }
+}
+
+/// What has changed in a block, and when.
+#[derive(Default)]
+pub(crate) struct Logs {
+    /// Balances, and values of slots.
+    pub(crate) words: Log<U256>,
+    pub(crate) nonces: Log<u64>,
+    pub(crate) codes: Log<Code>,
+}
+
+/// A code that an account was given. The same code has the same hash.
+#[derive(Clone)]
+pub(crate) struct Code {
+    pub(crate) hash: B256,
+    pub(crate) bytes: Bytes,
+}
+
+impl PartialEq for Code {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Logs {
+    fn clear(&mut self) {
+        self.words.noted.clear();
+        self.nonces.noted.clear();
+        self.codes.noted.clear();
+    }
 }
 
 /// One storage slot that was read or written.
@@ -70,7 +131,7 @@ pub(crate) struct LedgerSlot {
     /// The account's slot before this one, or [`NONE`].
     previous: u32,
     is_dirty: bool,
-    pub(crate) history: Vec<StorageChange>,
+    pub(crate) history: History,
 }
 
 /// One account that was read or written.
@@ -86,9 +147,9 @@ pub(crate) struct LedgerRow {
     is_wiped: bool,
     /// Destroyed in this block: what the parent's state holds in its storage is no longer there.
     pub(crate) storage_gone: bool,
-    pub(crate) balances: Vec<BalanceChange>,
-    pub(crate) nonces: Vec<NonceChange>,
-    pub(crate) codes: Vec<(u64, B256, Bytes)>,
+    pub(crate) balances: History,
+    pub(crate) nonces: History,
+    pub(crate) codes: History,
     /// The code that it was last given, for the other tables.
     code: Option<Bytecode>,
 }
@@ -99,6 +160,7 @@ pub(crate) struct LedgerRow {
 pub struct LedgerMemory {
     rows: Vec<LedgerRow>,
     slots: Vec<LedgerSlot>,
+    logs: Logs,
     shared: Shared,
 }
 
@@ -106,16 +168,20 @@ pub struct LedgerMemory {
 pub(crate) struct Ledger {
     pub(crate) rows: Vec<LedgerRow>,
     pub(crate) slots: Vec<LedgerSlot>,
+    pub(crate) logs: Logs,
     /// When several tables work on the block.
     shared: Option<Shared>,
     /// EIP-7928 index of what is committed now.
     pub(crate) index: u64,
 }
 
+/// Slots up to which a map is quicker made by inserting them than by laying them out in a list first.
+const INSERTED_MAX: usize = 12;
+
 /// What several tables need: rows by key, because each numbers them differently, and what they have not yet heard of.
 #[derive(Default)]
 struct Shared {
-    rows: HashMap<Address, u32, DefaultHashBuilder>,
+    rows: AddressMap<u32>,
     slots: HashMap<Place, u32, DefaultHashBuilder>,
     dirty_rows: Vec<u32>,
     dirty_slots: Vec<u32>,
@@ -141,6 +207,7 @@ pub(crate) struct CommittedRow {
 /// A slot that has changed.
 #[derive(Debug)]
 pub(crate) struct CommittedSlot {
+    pub(crate) slot: u32,
     /// Row of its account, which may itself not have changed.
     pub(crate) account: u32,
     pub(crate) address: Address,
@@ -173,24 +240,26 @@ impl Names {
 impl Ledger {
     /// A ledger for one table, or for several.
     pub(crate) fn new(several: bool, memory: LedgerMemory) -> Self {
-        let LedgerMemory { rows, slots, shared } = memory;
-        Self { rows, slots, shared: several.then_some(shared), index: 0 }
+        let LedgerMemory { rows, slots, logs, shared } = memory;
+        Self { rows, slots, logs, shared: several.then_some(shared), index: 0 }
     }
 
     /// The memory, emptied for the next block.
     pub(crate) fn into_memory(self) -> LedgerMemory {
-        let Self { mut rows, mut slots, shared, .. } = self;
-        if rows.len() > ROWS_KEPT_MAX || slots.len() > ROWS_KEPT_MAX {
+        let Self { mut rows, mut slots, mut logs, shared, .. } = self;
+        let lengths = [rows.len(), slots.len(), logs.words.noted.len()];
+        if lengths.into_iter().any(|length| length > ROWS_KEPT_MAX) {
             return LedgerMemory::default();
         }
         rows.clear();
         slots.clear();
+        logs.clear();
         let mut shared = shared.unwrap_or_default();
         shared.rows.clear();
         shared.slots.clear();
         shared.dirty_rows.clear();
         shared.dirty_slots.clear();
-        LedgerMemory { rows, slots, shared }
+        LedgerMemory { rows, slots, logs, shared }
     }
 
     /// Row of an account that a table calls `row`.
@@ -203,23 +272,23 @@ impl Ledger {
     }
 
     /// As [`Ledger::find`], and makes the row when there is none; `before` is then how the account was before the block.
-    pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: Moment) -> u32 {
+    pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: &Moment) -> u32 {
         if let Some(row) = self.find(names, row, address) {
             return row;
         }
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
         self.rows.push(LedgerRow {
             address,
-            before,
-            now: before,
+            before: *before,
+            now: *before,
             last_slot: NONE,
             slots_count: 0,
             is_dirty: false,
             is_wiped: false,
             storage_gone: false,
-            balances: Vec::new(),
-            nonces: Vec::new(),
-            codes: Vec::new(),
+            balances: History::EMPTY,
+            nonces: History::EMPTY,
+            codes: History::EMPTY,
             code: None,
         });
         if let Some(shared) = &mut self.shared {
@@ -255,7 +324,7 @@ impl Ledger {
             account: row,
             previous,
             is_dirty: false,
-            history: Vec::new(),
+            history: History::EMPTY,
         });
         if let Some(shared) = &mut self.shared {
             shared.slots.insert(Place(row, key), new);
@@ -264,25 +333,24 @@ impl Ledger {
         new
     }
 
-    /// Commits what an account now is.
+    /// Commits what an account now is. The code is needed only where it has changed.
     pub(crate) fn set(&mut self, row: u32, now: Moment, code: Option<&Bytecode>) {
+        if self.rows[row as usize].now == now {
+            return;
+        }
         self.mark(row);
-        let index = self.index;
+        let (index, logs) = (self.index, &mut self.logs);
         let row = &mut self.rows[row as usize];
         if now.balance != row.now.balance {
-            note(&mut row.balances, index, &row.before.balance, now.balance);
+            logs.words.note(&mut row.balances, index, &row.before.balance, now.balance);
         }
         if now.nonce != row.now.nonce {
-            note(&mut row.nonces, index, &row.before.nonce, now.nonce);
+            logs.nonces.note(&mut row.nonces, index, &row.before.nonce, now.nonce);
         }
         if now.code_hash != row.now.code_hash {
-            // As `note` does, but codes are compared by their hashes.
-            if row.codes.last().is_some_and(|(last, ..)| *last == index) {
-                row.codes.pop();
-            }
-            if row.codes.last().map_or(row.before.code_hash, |(_, hash, _)| *hash) != now.code_hash {
-                row.codes.push((index, now.code_hash, code.map(Bytecode::original_bytes).unwrap_or_default()));
-            }
+            let before = Code { hash: row.before.code_hash, bytes: Bytes::new() };
+            let bytes = code.map(Bytecode::original_bytes).unwrap_or_default();
+            logs.codes.note(&mut row.codes, index, &before, Code { hash: now.code_hash, bytes });
             row.code = code.cloned();
         }
         row.now = now;
@@ -293,7 +361,7 @@ impl Ledger {
         let row = &mut self.slots[slot as usize];
         if row.now != now {
             row.now = now;
-            note(&mut row.history, self.index, &row.before, now);
+            self.logs.words.note(&mut row.history, self.index, &row.before, now);
             if let Some(shared) = self.shared.as_mut().filter(|_| !replace(&mut row.is_dirty, true)) {
                 shared.dirty_slots.push(slot);
             }
@@ -322,11 +390,11 @@ impl Ledger {
             }
         });
         let rows = rows.collect();
-        let slots = shared.dirty_slots.drain(..).map(|slot| {
-            let slot = &mut self.slots[slot as usize];
+        let slots = shared.dirty_slots.drain(..).map(|index| {
+            let slot = &mut self.slots[index as usize];
             slot.is_dirty = false;
             let address = self.rows[slot.account as usize].address;
-            CommittedSlot { account: slot.account, address, key: slot.key, now: slot.now }
+            CommittedSlot { slot: index, account: slot.account, address, key: slot.key, now: slot.now }
         });
         Commit { rows, slots: slots.collect() }
     }
@@ -342,20 +410,37 @@ impl Ledger {
             let slot = &mut self.slots[index as usize];
             if !slot.now.is_zero() {
                 slot.now = U256::ZERO;
-                note(&mut slot.history, self.index, &slot.before, U256::ZERO);
+                self.logs.words.note(&mut slot.history, self.index, &slot.before, U256::ZERO);
             }
             index = slot.previous;
         }
     }
 
-    /// The rows in order of their addresses. Rows are large and far apart, so a short key is sorted in their place.
-    pub(crate) fn sorted(&self) -> Vec<u32> {
-        let start = |address: &Address| u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"));
-        let mut keys: Vec<_> = (0..).zip(&self.rows).map(|(row, known)| (start(&known.address), row)).collect();
-        let address = |row: u32| &self.rows[row as usize].address;
-        keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| address(*i).cmp(address(*j))));
-        keys.into_iter().map(|(_, row)| row).collect()
+    /// The starts of all addresses, with the rows that they are of.
+    pub(crate) fn keys(&self) -> Vec<(u64, u32)> {
+        (0..).zip(&self.rows).map(|(row, known)| (start(&known.address), row)).collect()
     }
+
+    /// Sorts by address. Rows are large and far apart, so that mostly the starts are compared.
+    pub(crate) fn sort(&self, keys: &mut [(u64, u32)]) {
+        keys.sort_unstable_by(|a, b| self.order(*a, *b));
+    }
+
+    /// Puts the keys of the lowest `count` addresses before all others.
+    pub(crate) fn split(&self, keys: &mut [(u64, u32)], count: usize) {
+        if (1..keys.len()).contains(&count) {
+            keys.select_nth_unstable_by(count, |a, b| self.order(*a, *b));
+        }
+    }
+
+    fn order(&self, (a, i): (u64, u32), (b, j): (u64, u32)) -> Ordering {
+        let address = |row: u32| &self.rows[row as usize].address;
+        a.cmp(&b).then_with(|| address(i).cmp(address(j)))
+    }
+}
+
+fn start(address: &Address) -> u64 {
+    u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"))
 }
 
 impl LedgerRow {
@@ -383,8 +468,14 @@ impl LedgerRow {
         let account: Option<Account> = self.now.account();
         let wiped = self.wiped();
         let differs = |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
-        let slots = sorted.iter().map(|(_, slot)| &slots[*slot as usize]);
-        let storage: BTreeMap<_, _> = slots.filter(differs).map(|slot| (slot.key, slot.now)).collect();
+        let slots = sorted.iter().map(|(_, slot)| &slots[*slot as usize]).filter(differs);
+        let entries = slots.map(|slot| (slot.key, slot.now));
+        let mut storage = BTreeMap::new();
+        if sorted.len() > INSERTED_MAX {
+            storage = entries.collect();
+        } else {
+            storage.extend(entries);
+        }
         if self.now == self.before && storage.is_empty() && !wiped {
             return None;
         }
@@ -392,8 +483,8 @@ impl LedgerRow {
     }
 
     /// The code that the account has now and did not have before the block.
-    pub(crate) fn new_code(&self) -> Option<(B256, Bytes)> {
-        let (_, hash, bytes) = self.codes.last()?;
+    pub(crate) fn new_code(&self, logs: &Logs) -> Option<(B256, Bytes)> {
+        let Code { hash, bytes } = logs.codes.last(self.codes)?;
         (*hash != self.before.code_hash && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
     }
 }

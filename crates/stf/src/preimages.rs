@@ -34,13 +34,19 @@ pub(crate) enum Preimages {
 }
 
 impl Preimages {
+    /// Forgets what was hashed, and keeps the memory.
+    pub(crate) fn forget(&mut self) {
+        if let Self::Kept(entries) = self {
+            entries.fill(zeros());
+        }
+    }
+
     fn hash(&mut self, bytes: &[u8]) -> B256 {
         let Ok(bytes) = <&[u8; PREIMAGE_SIZE_BYTES]>::try_from(bytes) else {
             return if bytes.is_empty() { KECCAK256_EMPTY } else { keccak256(bytes) };
         };
         if let Self::Unused = self {
-            let zeros = keccak256([0; PREIMAGE_SIZE_BYTES]);
-            *self = Self::Kept(vec![(Preimage::default(), zeros); PREIMAGES_MAX].into_boxed_slice());
+            *self = Self::Kept(vec![zeros(); PREIMAGES_MAX].into_boxed_slice());
         }
         let Self::Kept(entries) = self else { return keccak256(bytes) };
         let (words, _) = bytes.as_chunks::<8>();
@@ -52,6 +58,11 @@ impl Preimages {
         }
         entry.1
     }
+}
+
+/// An entry of a new table. It is a true one, so that none needs to say whether it is.
+fn zeros() -> (Preimage, B256) {
+    (Preimage::default(), keccak256([0; PREIMAGE_SIZE_BYTES]))
 }
 
 fn place(preimage: &Preimage) -> usize {

@@ -12,7 +12,7 @@ use core::{
 
 use alloy_primitives::{
     Address, B256, U256,
-    map::{B256Map, DefaultHashBuilder, HashMap},
+    map::{AddressMap, B256Map, DefaultHashBuilder, HashMap},
 };
 use revm::{
     bytecode::Bytecode,
@@ -173,7 +173,7 @@ pub(crate) const ROWS_KEPT_MAX: usize = 1 << 18;
 /// The memory of a table, kept from block to block so that it need not grow anew.
 #[derive(Default)]
 pub(crate) struct Rows {
-    row_of: HashMap<Address, u32, DefaultHashBuilder>,
+    row_of: AddressMap<u32>,
     slot_of: HashMap<Place, u32, DefaultHashBuilder>,
     accounts: Vec<AccountRow>,
     slots: Vec<SlotRow>,
@@ -209,8 +209,10 @@ pub(crate) struct Table<'a> {
     kept: &'a mut Rows,
     /// Code deployed since the parent, which the parent's state does not have.
     new_codes: B256Map<Bytecode>,
-    row_of: HashMap<Address, u32, DefaultHashBuilder>,
+    row_of: AddressMap<u32>,
     slot_of: HashMap<Place, u32, DefaultHashBuilder>,
+    /// The row that was found last.
+    found: Cell<u32>,
     pub(crate) accounts: Vec<AccountRow>,
     pub(crate) slots: Vec<SlotRow>,
     /// The transaction that executes.
@@ -238,6 +240,7 @@ impl<'a> Table<'a> {
             new_codes: B256Map::default(),
             row_of,
             slot_of,
+            found: Cell::new(NONE),
             accounts,
             slots,
             tx,
@@ -251,7 +254,14 @@ impl<'a> Table<'a> {
 
     /// Row of an account, if it has one.
     pub(crate) fn known(&self, address: &Address) -> Option<u32> {
-        self.row_of.get(address).copied()
+        // A contract asks for itself again and again.
+        let last = self.found.get();
+        if self.accounts.get(last as usize).is_some_and(|account| account.address == *address) {
+            return Some(last);
+        }
+        let row = self.row_of.get(address).copied()?;
+        self.found.set(row);
+        Some(row)
     }
 
     /// Row of an account, which is read when it is new.
@@ -288,7 +298,7 @@ impl<'a> Table<'a> {
 
     /// Row of an account that the transaction has loaded.
     pub(crate) fn loaded_row(&self, address: &Address) -> u32 {
-        *self.row_of.get(address).expect("the engine loads an account before it asks for its parts")
+        self.known(address).expect("the engine loads an account before it asks for its parts")
     }
 
     /// Marks an account as loaded by this transaction, and says whether it was cold.
@@ -526,12 +536,16 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Takes over an account that others have committed.
-    pub(crate) fn put(&mut self, address: Address, now: Moment, code: Option<Bytecode>, storage_gone: bool) -> u32 {
-        let row = match self.known(&address) {
+    /// Row of an account that others have committed, which is not read when it is new.
+    pub(crate) fn row_for(&mut self, address: Address, now: Moment) -> u32 {
+        match self.known(&address) {
             Some(row) => row,
             None => self.insert(address, now),
-        };
+        }
+    }
+
+    /// Takes over an account that others have committed.
+    pub(crate) fn put(&mut self, row: u32, now: Moment, code: Option<Bytecode>, storage_gone: bool) {
         if let Some(code) = &code {
             self.new_codes.insert(now.code_hash, code.clone());
         }
@@ -550,7 +564,6 @@ impl<'a> Table<'a> {
                 index = slot.previous;
             }
         }
-        row
     }
 
     /// Takes over a slot that others have committed.

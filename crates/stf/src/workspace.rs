@@ -28,6 +28,6 @@ impl Workspace {
 
     /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
     pub fn forget_preimages(&mut self) {
-        self.bench.preimages = Preimages::default();
+        self.bench.preimages.forget();
     }
 }
