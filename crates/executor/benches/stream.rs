@@ -1,0 +1,143 @@
+//! The 41 mainnet blocks as one stream: what a node does with each is executing it, hashing its access list and computing its state
+//! root. Sequentially on one core; on all cores with a barrier after each block; and as a pipeline, where a block is executed while
+//! the one before gets its hash and its root. Interleaved in one run, without sender recovery.
+//!
+//! `cargo bench -p sluice-executor --bench stream`
+
+#[path = "../../stf/tests/vectors/mod.rs"]
+mod vectors;
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    hint::black_box,
+    num::NonZeroUsize,
+    sync::mpsc::sync_channel,
+    thread,
+    time::{Duration, Instant},
+};
+
+use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
+use alloy_primitives::{B256, Bytes};
+use sluice_executor::Executor;
+use sluice_stf::Plan;
+use sluice_trie::{EMPTY_ROOT_HASH, Nibbles, NodeRead, update, update_parallel};
+use sluice_types::{AccountChange, Outcome, StateChanges, access_list_hash};
+use vectors::{MainnetBlock, mainnet_blocks};
+
+/// The node's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs of the stream on each side.
+const ROUNDS: usize = 15;
+/// Blocks that wait for their root, as in a node.
+const WAITING_MAX: usize = 1;
+
+/// The trie of what is known of the state before a block.
+struct Nodes {
+    nodes: HashMap<(Option<B256>, Nibbles), Bytes>,
+    root: B256,
+}
+
+impl NodeRead for Nodes {
+    type Error = Infallible;
+    fn node(&self, owner: Option<B256>, path: &Nibbles, _: B256) -> Result<Option<Bytes>, Infallible> {
+        Ok(self.nodes.get(&(owner, *path)).cloned())
+    }
+}
+
+struct Empty;
+
+impl NodeRead for Empty {
+    type Error = Infallible;
+    fn node(&self, _: Option<B256>, _: &Nibbles, _: B256) -> Result<Option<Bytes>, Infallible> {
+        Ok(None)
+    }
+}
+
+fn with_nodes(block: MainnetBlock) -> (MainnetBlock, Nodes) {
+    let accounts = block.state.accounts.iter().map(|(&address, (account, storage))| {
+        let storage = storage.iter().filter(|(_, value)| !value.is_zero()).map(|(&slot, &value)| (slot, value));
+        (address, AccountChange { account: Some(*account), storage_wiped: false, storage: storage.collect() })
+    });
+    let changes = StateChanges { accounts: accounts.collect(), ..StateChanges::default() };
+    let (root, changed) = update(&Empty, EMPTY_ROOT_HASH, &changes).expect("a map does not fail");
+    let nodes = changed.nodes.into_iter().filter_map(|(key, node)| Some((key, node?))).collect();
+    (block, Nodes { nodes, root })
+}
+
+fn execute(executor: &Executor, block: &MainnetBlock) -> Outcome {
+    let system_call = block.beacon_root.map(|root| (BEACON_ROOTS_ADDRESS, root));
+    let plan = Plan::ethereum(&block.cfg, &block.env, system_call, &block.txs);
+    executor.forget_preimages();
+    let outcome = executor.execute_plan(&plan, &block.state).expect("a map does not fail");
+    assert_eq!(outcome.gas_used, block.gas_used);
+    outcome
+}
+
+/// Hash of the list and state root.
+fn seal(nodes: &Nodes, outcome: &Outcome, in_parallel: bool) -> (B256, B256) {
+    let updated = if in_parallel {
+        update_parallel(nodes, nodes.root, &outcome.changes)
+    } else {
+        update(nodes, nodes.root, &outcome.changes)
+    };
+    let (root, changed) = updated.expect("a map does not fail");
+    black_box(changed);
+    (access_list_hash(&outcome.access_list), root)
+}
+
+type Hashes = Vec<(B256, B256)>;
+
+fn one_after_another(executor: &Executor, stream: &[(MainnetBlock, Nodes)], in_parallel: bool) -> (Duration, Hashes) {
+    let start = Instant::now();
+    let hashes = stream.iter().map(|(block, nodes)| seal(nodes, &execute(executor, block), in_parallel)).collect();
+    (start.elapsed(), hashes)
+}
+
+fn overlapping(executor: &Executor, stream: &[(MainnetBlock, Nodes)]) -> (Duration, Hashes) {
+    let start = Instant::now();
+    let (executed, queue) = sync_channel::<(&Nodes, Outcome)>(WAITING_MAX);
+    let hashes = thread::scope(|scope| {
+        let sealing = scope.spawn(move || queue.iter().map(|(nodes, outcome)| seal(nodes, &outcome, true)).collect());
+        for (block, nodes) in stream {
+            executed.send((nodes, execute(executor, block))).expect("it listens");
+        }
+        drop(executed);
+        sealing.join().expect("sealing does not panic")
+    });
+    (start.elapsed(), hashes)
+}
+
+fn main() {
+    let stream: Vec<_> = mainnet_blocks().into_iter().map(with_nodes).collect();
+    let sequential = Executor::with_workers(NonZeroUsize::MIN);
+    let parallel = Executor::new();
+    let names = ["one core", "all cores, a barrier after each block", "all cores, overlapping"];
+    let mut times = [const { Vec::new() }; 3];
+    for round in 0..=ROUNDS {
+        let (one, hashes) = one_after_another(&sequential, &stream, false);
+        let (barrier, same) = one_after_another(&parallel, &stream, true);
+        assert_eq!(same, hashes);
+        let (pipeline, same) = overlapping(&parallel, &stream);
+        assert_eq!(same, hashes);
+        // The first round fills the code cache, as blocks before would have.
+        if round > 0 {
+            times.iter_mut().zip([one, barrier, pipeline]).for_each(|(times, time)| times.push(time));
+        }
+    }
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    times.iter_mut().for_each(|times| times.sort_unstable());
+    let (median, minimum) = (|times: &[Duration]| millis(times[ROUNDS / 2]), |times: &[Duration]| millis(times[0]));
+    println!("{} workers; execution, access list's hash and state root of {} blocks", parallel.workers(), stream.len());
+    for (name, times_of) in names.iter().zip(&times) {
+        println!(
+            "{name:>38}: median {:>6.1} ms ({:.2}x)  minimum {:>6.1} ms ({:.2}x)",
+            median(times_of),
+            median(&times[0]) / median(times_of),
+            minimum(times_of),
+            minimum(&times[0]) / minimum(times_of),
+        );
+    }
+}
