@@ -14,9 +14,15 @@ pub enum Error {
     /// Genesis is given, not computed.
     #[error("block 0 has no witness; it is part of the chain config")]
     Genesis,
+    /// The header of a block does not hold the hash of an access list.
+    #[error("the header of block {0} does not hold the hash of an access list; the data directory is damaged")]
+    NoListHash(L2Number),
     /// Execution on the store's state failed.
     #[error("executing on the stored state: {0}")]
     Execute(#[from] sluice_stf::Error<sluice_store::Error>),
+    /// Execution on the store's state and access list failed.
+    #[error("executing from the stored access list: {0}")]
+    List(#[from] sluice_executor::Error<sluice_store::Error>),
     /// The stored tries failed.
     #[error("reading the stored tries: {0}")]
     Trie(#[from] sluice_trie::Error<sluice_store::Error>),

@@ -1,15 +1,16 @@
 //! Gathers what a block needs.
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use sluice_stf::execute_block;
+use sluice_executor::Executor;
+use sluice_stf::{Plan, engine::Reader};
 use sluice_store::{Snapshot, Store};
 use sluice_trie::{Witness, witness_nodes};
-use sluice_types::{Account, BlockInput, Header, InputTransaction, L2Number, SealedBlock, StateRead};
+use sluice_types::{Account, BlockAccessList, BlockInput, Header, InputTransaction, L2Number, SealedBlock, StateRead};
 
 use crate::Error;
 
@@ -24,19 +25,25 @@ pub struct GuestInput {
     pub witness: Witness,
 }
 
-/// Builds the witness of an executed block.
+/// Builds the witness of an executed block, executing it from its access list, where nothing has to be guessed.
 ///
-/// Errors: [`Error::NoBlock`], [`Error::Genesis`], and the store's own, among them that the parent's state is pruned.
-pub fn witness_block(store: &Store, number: L2Number) -> Result<GuestInput, Error> {
+/// The list also says which parts of the state the block touches; code and past hashes, which it does not tell, are noted on the way.
+///
+/// Errors: [`Error::NoBlock`], [`Error::Genesis`], [`Error::List`], and the store's own, among them that the parent's state is pruned.
+pub fn witness_block(store: &Store, executor: &Executor, number: L2Number) -> Result<GuestInput, Error> {
     let parent_number = L2Number(number.0.checked_sub(1).ok_or(Error::Genesis)?);
     let sealed = store.block(number)?.ok_or(Error::NoBlock(number))?;
     let parent = store.block(parent_number)?.ok_or(Error::NoBlock(parent_number))?;
     let state = Recording::new(store.state(parent_number)?);
     let input = input(&sealed);
-    let outcome = execute_block(store.config(), &parent.block.header, &input, &state)?;
+    let list = store.access_list(number)?.ok_or(Error::NoBlock(number))?;
+    let committed = B256::try_from(sealed.block.header.extra_data.as_ref()).map_err(|_| Error::NoListHash(number))?;
+    let plan = Plan::new(store.config(), &parent.block.header, &input);
+    let plan = plan.map_err(|error| Reader::new(&state).explain(error))?;
+    let outcome = executor.execute_from_list(&plan, &state, &list, committed)?;
     let reads = state.into_reads();
-    let nodes =
-        witness_nodes(&store.nodes(parent_number)?, parent.block.header.state_root, &reads.slots, &outcome.changes)?;
+    let (nodes, root) = (store.nodes(parent_number)?, parent.block.header.state_root);
+    let nodes = witness_nodes(&nodes, root, &touched(&list), &outcome.changes)?;
     let headers = headers(store, parent_number, reads.oldest_hash)?;
     let witness = Witness { nodes, codes: reads.codes.into_values().collect(), headers };
     Ok(GuestInput { parent: parent.block.header.clone(), input, witness })
@@ -75,28 +82,42 @@ fn headers(store: &Store, parent: L2Number, oldest: Option<u64>) -> Result<Vec<B
         .collect()
 }
 
-/// What was read.
+/// The accounts and slots that a list names.
+fn touched(list: &BlockAccessList) -> BTreeMap<Address, BTreeSet<U256>> {
+    list.iter()
+        .map(|account| {
+            let changed = account.storage_changes.iter().map(|change| change.slot);
+            (account.address, changed.chain(account.storage_reads.iter().copied()).collect())
+        })
+        .collect()
+}
+
+/// What was read that no list tells.
 #[derive(Debug, Default)]
 struct Reads {
-    slots: BTreeMap<Address, BTreeSet<U256>>,
     codes: BTreeMap<B256, Bytes>,
     oldest_hash: Option<u64>,
 }
 
-/// A state that remembers what was read of it. For one thread.
+/// A state that remembers which code and which past hashes were read.
 #[derive(Debug)]
 struct Recording {
     state: Snapshot,
-    reads: RefCell<Reads>,
+    reads: Mutex<Reads>,
 }
 
 impl Recording {
     fn new(state: Snapshot) -> Self {
-        Self { state, reads: RefCell::default() }
+        Self { state, reads: Mutex::default() }
     }
 
     fn into_reads(self) -> Reads {
-        self.reads.into_inner()
+        self.reads.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Each note is whole when its lock is given back, so a panic elsewhere leaves nothing wrong.
+    fn reads(&self) -> MutexGuard<'_, Reads> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,23 +125,21 @@ impl StateRead for Recording {
     type Error = sluice_store::Error;
 
     fn account(&self, address: Address) -> Result<Option<Account>, Self::Error> {
-        self.reads.borrow_mut().slots.entry(address).or_default();
         self.state.account(address)
     }
 
     fn storage(&self, address: Address, slot: U256) -> Result<U256, Self::Error> {
-        self.reads.borrow_mut().slots.entry(address).or_default().insert(slot);
         self.state.storage(address, slot)
     }
 
     fn code(&self, hash: B256) -> Result<Bytes, Self::Error> {
         let code = self.state.code(hash)?;
-        self.reads.borrow_mut().codes.insert(hash, code.clone());
+        self.reads().codes.insert(hash, code.clone());
         Ok(code)
     }
 
     fn block_hash(&self, number: u64) -> Result<B256, Self::Error> {
-        let oldest = &mut self.reads.borrow_mut().oldest_hash;
+        let oldest = &mut self.reads().oldest_hash;
         *oldest = Some(oldest.map_or(number, |oldest| oldest.min(number)));
         self.state.block_hash(number)
     }
