@@ -72,6 +72,16 @@ impl<'a> Worker<'a> {
 
 impl<'p> Block<'p> {
     pub(crate) fn new(plan: &'p Plan<'p>, runs: Vec<Range<usize>>, committer: Committer) -> Self {
+        Self::after(plan, runs, committer, None)
+    }
+
+    /// The rest of a block, after what is committed already.
+    pub(crate) fn after(
+        plan: &'p Plan<'p>,
+        runs: Vec<Range<usize>>,
+        committer: Committer,
+        commit: Option<Commit>,
+    ) -> Self {
         let ready = runs.iter().map(|_| Mutex::new(None)).collect();
         let took_ns = runs.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
@@ -80,9 +90,9 @@ impl<'p> Block<'p> {
             took_ns,
             claimed: AtomicUsize::new(0),
             ready,
-            token: Mutex::new(Token { committer, started: false, chain: 0, alone_runs: CHAIN_RUNS }),
+            token: Mutex::new(Token { committer, started: commit.is_some(), chain: 0, alone_runs: CHAIN_RUNS }),
             committed: AtomicUsize::new(0),
-            log: RwLock::new(Vec::new()),
+            log: RwLock::new(commit.into_iter().map(Arc::new).collect()),
             alone_until: Mutex::new(0),
             alone_over: Condvar::new(),
             stopped: AtomicBool::new(false),

@@ -59,17 +59,23 @@ impl Estimates {
         }
     }
 
-    /// Cuts a block into runs, and gives the time of all. Runs grow shorter towards the end.
-    pub(crate) fn cut(&self, plan: &Plan<'_>, workers: usize) -> (Vec<Range<usize>>, Duration) {
-        let ns: Vec<_> = (0..plan.len()).map(|index| self.of(plan, index)).collect();
+    /// Cuts transactions into runs, and gives the time of all. Runs grow shorter towards the end.
+    pub(crate) fn cut(
+        &self,
+        plan: &Plan<'_>,
+        transactions: Range<usize>,
+        workers: usize,
+    ) -> (Vec<Range<usize>>, Duration) {
+        let Range { start: first, end } = transactions;
+        let ns: Vec<_> = (first..end).map(|index| self.of(plan, index)).collect();
         let all: u64 = ns.iter().sum();
         let bound = |left: u64| {
             let share = Duration::from_nanos(left / (4 * workers as u64));
             in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
         };
         let mut runs = Vec::new();
-        let (mut start, mut run, mut left) = (0, 0, all);
-        for (index, more) in ns.into_iter().enumerate() {
+        let (mut start, mut run, mut left) = (first, 0, all);
+        for (index, more) in (first..).zip(ns) {
             if index > start && (run + more > bound(left) || index - start == RUN_TRANSACTIONS_MAX) {
                 runs.push(start..index);
                 left -= run;
@@ -77,11 +83,16 @@ impl Estimates {
             }
             run += more;
         }
-        if start < plan.len() {
-            runs.push(start..plan.len());
+        if start < end {
+            runs.push(start..end);
         }
         (runs, Duration::from_nanos(all))
     }
+}
+
+/// Time of so many transfers of value and nothing else.
+pub(crate) fn transfers_time(count: usize) -> Duration {
+    Duration::from_nanos(TRANSFER_NS.saturating_mul(count as u64))
 }
 
 /// Saturating: nothing here takes centuries.

@@ -1,6 +1,7 @@
 //! The executor: how many work on a block, and what they keep.
 
 use std::{
+    iter,
     mem::take,
     num::NonZeroUsize,
     sync::{
@@ -17,13 +18,16 @@ use sluice_stf::{
     Error, Plan, Workspace,
     engine::Reader,
     execute_plan,
-    lanes::{Committer, Foresight, Lane, LedgerMemory, Part},
+    lanes::{Committer, Foresight, Lane, LedgerMemory},
 };
-use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
+use sluice_types::{
+    BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateChanges, StateRead, access_list_hash,
+};
 
 use crate::{
     block::{Block, Worker, lock},
-    estimate::{Estimates, SHARED_TIME_MIN},
+    bulk,
+    estimate::{Estimates, SHARED_TIME_MIN, transfers_time},
     list::Listed,
 };
 
@@ -137,13 +141,24 @@ impl Executor {
         let mut kept = lock(&self.kept);
         let Kept { workspaces, ledger, estimates } = &mut *kept;
         workspaces.resize_with(self.workers, Workspace::default);
-        let (runs, time) = estimates.cut(plan, self.workers);
+        let transfers = bulk::find(plan);
+        let (runs, head_time) = estimates.cut(plan, 0..transfers.start, self.workers);
+        let time = head_time + transfers_time(transfers.len());
         match &self.pool {
-            Some(pool) if time >= self.share_from && runs.len() > 1 => {
+            Some(pool) if time >= self.share_from && (runs.len() > 1 || !transfers.is_empty()) => {
                 metrics::counter!("executor_blocks_shared_total").increment(1);
                 let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
                 share(pool, plan, &block, state, workspaces)?;
-                let (committer, took) = block.end();
+                let (mut committer, mut took) = block.end();
+                if !transfers.is_empty() && !bulk::settle(pool, plan, transfers.clone(), &mut committer, state) {
+                    let (runs, _) = estimates.cut(plan, transfers, self.workers);
+                    let commit = committer.forget_lanes();
+                    let block = Block::after(plan, runs, committer, Some(commit));
+                    share(pool, plan, &block, state, workspaces)?;
+                    let more;
+                    (committer, more) = block.end();
+                    took.extend(more);
+                }
                 let (outcome, memory) = finish(pool, committer, self.workers);
                 *ledger = memory;
                 took.iter().for_each(|(run, took)| estimates.learn(plan, &outcome, run, *took));
@@ -196,7 +211,7 @@ impl Executor {
     ) -> Result<Option<Outcome>, Error<S::Error>> {
         let mut kept = lock(&self.kept);
         let Kept { workspaces, ledger, estimates } = &mut *kept;
-        let (runs, time) = estimates.cut(plan, self.workers);
+        let (runs, time) = estimates.cut(plan, 0..plan.len(), self.workers);
         let Some(pool) = self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) else {
             return Ok(None);
         };
@@ -226,22 +241,47 @@ impl Executor {
 /// Makes changes and access list on the caller's thread and on those of the pool.
 fn finish(pool: &ThreadPool, committer: Committer, workers: usize) -> (Outcome, LedgerMemory) {
     let (ending, shares) = committer.end(workers * SHARES_PER_WORKER);
-    let made: Vec<_> = shares.into_iter().map(|share| Mutex::new((Some(share), None))).collect();
+    let sorted = all(pool, shares, |share| ending.sort(share));
+    // One makes the changes, which are one tree, and the others the list.
+    let size = sorted.len().div_ceil((workers - 1).max(1));
+    let tasks = iter::once(None).chain(sorted.chunks(size).map(Some)).collect();
+    let made = all(pool, tasks, |task| match task {
+        None => Product::Changes(ending.changes(&sorted)),
+        Some(sorted) => Product::Piece(ending.list(sorted)),
+    });
+    let (mut changes, mut pieces) = (StateChanges::default(), Vec::new());
+    for product in made {
+        match product {
+            Product::Changes(made) => changes = made,
+            Product::Piece(piece) => pieces.push(piece),
+        }
+    }
+    ending.finish(changes, pieces)
+}
+
+/// What a worker makes at the end of a block.
+enum Product {
+    Changes(StateChanges),
+    Piece(BlockAccessList),
+}
+
+/// Does each task on the caller's thread or on one of the pool, and gives what they make, in order.
+pub(crate) fn all<T: Send, M: Send>(pool: &ThreadPool, tasks: Vec<T>, make: impl Fn(T) -> M + Sync) -> Vec<M> {
+    let tasks: Vec<_> = tasks.into_iter().map(|task| Mutex::new((Some(task), None))).collect();
     let claimed = AtomicUsize::new(0);
     let work = || {
-        while let Some(made) = made.get(claimed.fetch_add(1, Ordering::Relaxed)) {
-            let mut made = lock(made);
-            made.1 = made.0.take().map(|share| ending.make(share));
+        while let Some(task) = tasks.get(claimed.fetch_add(1, Ordering::Relaxed)) {
+            let mut task = lock(task);
+            task.1 = task.0.take().map(&make);
         }
     };
     pool.in_place_scope(|scope| {
         let work = &work;
-        (1..workers.min(made.len())).for_each(|_| scope.spawn(move |_| work()));
+        (1..tasks.len().min(pool.current_num_threads() + 1)).for_each(|_| scope.spawn(move |_| work()));
         work();
     });
-    let part = |made: Mutex<(_, Option<Part>)>| made.into_inner().unwrap_or_else(PoisonError::into_inner).1;
-    let parts = made.into_iter().map(|made| part(made).expect("every share was claimed by somebody"));
-    ending.finish(parts.collect())
+    let made = |task: Mutex<(_, Option<M>)>| task.into_inner().unwrap_or_else(PoisonError::into_inner).1;
+    tasks.into_iter().map(|task| made(task).expect("every task was claimed by somebody")).collect()
 }
 
 /// Executes a block on the caller's thread and on those of the pool.

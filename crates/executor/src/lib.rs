@@ -13,6 +13,7 @@
 //! Executor ──► estimate: how long a transaction will take, from how long such ones took
 //!     │
 //!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
+//!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
 //!     ├──────► list: the same from an access list, where nothing is executed twice
 //!     └──────► ahead: the state to execute on while the blocks before are still being sealed
 //! ```
@@ -21,12 +22,14 @@
 
 mod ahead;
 mod block;
+mod bulk;
 mod error;
 mod estimate;
 mod executor;
 mod list;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
+pub use bulk::BULK_TRANSFERS_MIN;
 pub use error::Error;
 pub use estimate::{CALLS_KNOWN_MAX, LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use executor::{Executor, WORKERS_MAX};

@@ -15,13 +15,13 @@ mod schedule;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use blocks::{
     BALANCER, COUNTER, FACTORY, FORWARDER, GIVER, HASHER, MISER, MORTAL, PAIRER, PHOENIX, block, child, creation,
     transfer, word,
 };
 use schedule::Dice;
-use sluice_executor::{Error, Executor};
+use sluice_executor::{BULK_TRANSFERS_MIN, Error, Executor};
 use sluice_stf::{Plan, execute_block};
 use sluice_types::{BlockAccessList, InputTransaction, Outcome, Skip, access_list_hash, predeploys::FEE_VAULT};
 use world::{BENEFICIARY, Draft, ETHER, STORER, World, authority, authorize, user};
@@ -348,6 +348,125 @@ fn keys_made_to_collide_are_only_keys() {
     let outcome = agreed(&world, (0..96).map(count).collect());
     assert_eq!(outcome.executed.len(), 96);
     assert_eq!(outcome.changes.accounts[&COUNTER].storage.len(), 96);
+}
+
+/// A world in which 40 users have enough, and one that has hardly any.
+fn rich_world() -> World {
+    let mut world = blocks::world();
+    world.config.block_gas_limit = 100_000_000;
+    (20..60).for_each(|n| world.state.insert(user(n), 0, U256::from(ETHER), Bytes::new()));
+    world
+}
+
+/// Transfers of the 40 users among each other and to others, each with its right nonce.
+fn transfers(count: usize, dice: &mut Dice) -> Vec<InputTransaction> {
+    let mut nonces = [0_u64; 60];
+    let transfer = |_| {
+        let from = 20 + dice.byte(40);
+        let nonce = nonces[usize::from(from)];
+        nonces[usize::from(from)] += 1;
+        // Users, some who have nothing, themselves.
+        let (other, stranger) = (20 + dice.byte(40), 100 + dice.byte(100));
+        let to = user(dice.pick(&[from, other, other, stranger]));
+        let draft = Draft::new(user(from), nonce, to).value(dice.pick(&[0, 1, 1_000_000])).gas(21_000);
+        if dice.one_in(3) { draft.legacy(Some(901)) } else { draft.type_2() }
+    };
+    (0..count).map(transfer).collect()
+}
+
+/// What executors do with a block whose transfers at its end are many, and whether those could be settled account by account.
+fn settled(world: &World, transactions: Vec<InputTransaction>, what: &str) -> bool {
+    let input = world.input(transactions);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("a map does not fail");
+    let expected = execute_block(&world.config, &world.parent, &input, &world.state).expect("a map does not fail");
+    let mut is_settled = Vec::new();
+    for workers in 1..4 {
+        let outcome = schedule::settle(&plan, &world.state, workers);
+        is_settled.push(outcome.is_some());
+        if let Some(outcome) = outcome {
+            assert_eq!(outcome, expected, "{what}, settled by {workers}");
+        }
+    }
+    let executor = threads();
+    for _ in 0..2 {
+        let outcome =
+            executor.execute(&world.config, &world.parent, &input, &world.state).expect("a map does not fail");
+        assert_eq!(outcome, expected, "{what}, threads");
+    }
+    assert!(is_settled.iter().all(|is| *is == is_settled[0]), "{what}: what is certain does not depend on the workers");
+    is_settled[0]
+}
+
+#[test]
+fn transfers_are_settled_account_by_account() {
+    let world = rich_world();
+    for seed in 0..40 {
+        let mut dice = Dice(seed);
+        let mut txs = blocks::block(12, &mut dice);
+        // What comes before it is not one of them.
+        txs.push(Draft::new(user(7), 0, COUNTER).data([3; 32]).type_2());
+        let head = txs.len();
+        txs.extend(transfers(BULK_TRANSFERS_MIN + dice.roll(700), &mut dice));
+        assert!(settled(&world, txs.clone(), &format!("seed {seed}")), "seed {seed} has nothing uncertain");
+        txs.drain(..head);
+        assert!(settled(&world, txs, &format!("seed {seed} alone")), "seed {seed} has nothing uncertain");
+    }
+}
+
+#[test]
+fn transfers_that_are_not_certain_are_executed() {
+    let world = rich_world();
+    let (key, delegated) = authority(0);
+    let vault_owner = |from, to| Draft::new(from, 0, to).value(1).gas(21_000).type_2();
+    let odd: Vec<(&str, Vec<InputTransaction>)> = vec![
+        // One transfer takes 105,000,000 and the L1 fee at most: the third is one too many.
+        ("funds run out", (0..4).map(|nonce| transfer(user(9), nonce, user(20), 50_000_000)).collect()),
+        ("a nonce is left out", vec![transfer(user(0), 0, user(20), 1), transfer(user(0), 2, user(20), 1)]),
+        ("a nonce comes twice", vec![transfer(user(0), 0, user(20), 1), transfer(user(0), 0, user(20), 1)]),
+        ("a contract is paid", vec![Draft::new(user(0), 0, MISER).value(1).gas(100_000).type_2()]),
+        ("a contract refuses", vec![Draft::new(user(0), 0, PAIRER).value(1).gas(21_001).type_2()]),
+        ("a precompile is paid", vec![Draft::new(user(0), 0, Address::with_last_byte(2)).value(1).type_2()]),
+        ("the beneficiary is paid", vec![transfer(user(0), 0, BENEFICIARY, 1)]),
+        ("the beneficiary pays", vec![transfer(BENEFICIARY, 0, user(1), 1)]),
+        ("the vault is paid", vec![transfer(user(0), 0, FEE_VAULT, 1)]),
+        ("the vault would pay", vec![vault_owner(FEE_VAULT, user(1))]),
+        ("too little gas", vec![Draft::new(user(0), 0, user(1)).value(1).gas(20_999).type_2()]),
+        ("too much gas", vec![Draft::new(user(0), 0, user(1)).value(1).gas(99_000_000).type_2()]),
+    ];
+    for (what, odd) in odd {
+        for at in [0, 77, BULK_TRANSFERS_MIN] {
+            let mut txs = transfers(BULK_TRANSFERS_MIN, &mut Dice(7));
+            txs.splice(at..at, odd.clone());
+            assert!(!settled(&world, txs, what), "{what}");
+        }
+    }
+    // A sender that has become a delegate before.
+    let mut txs = vec![Draft::new(user(0), 0, user(1)).gas(200_000).data([1]).type_4(vec![authorize(&key, STORER, 0)])];
+    txs.extend(transfers(BULK_TRANSFERS_MIN, &mut Dice(8)));
+    assert!(settled(&world, txs.clone(), "nobody pays the delegate"));
+    txs.push(transfer(user(2), 0, delegated, 1));
+    assert!(!settled(&world, txs.clone(), "a delegate is paid"));
+    txs.pop();
+    txs.push(transfer(delegated, 1, user(2), 1));
+    assert!(!settled(&world, txs, "a delegate pays"));
+}
+
+#[test]
+fn what_comes_before_the_transfers_counts_for_them() {
+    let world = rich_world();
+    // Who has nothing is paid by a contract's call, then pays; and a contract looks at what later changes.
+    let poor = user(70);
+    let mut txs = vec![
+        Draft::new(user(0), 0, FORWARDER).value(ETHER / 4).data(word(poor)).type_2(),
+        Draft::new(user(1), 0, BALANCER).data(word(FEE_VAULT)).type_2(),
+        Draft::new(user(1), 1, BALANCER).data(word(BENEFICIARY)).type_2(),
+        transfer(user(2), 0, user(3), 0),
+        Draft::new(user(1), 2, BALANCER).data(word(user(3))).type_2(),
+    ];
+    txs.extend(transfers(BULK_TRANSFERS_MIN, &mut Dice(9)));
+    txs.push(transfer(poor, 0, user(3), 5));
+    txs.push(transfer(user(3), 0, poor, 5));
+    assert!(settled(&world, txs, "paid before"));
 }
 
 /// Every way in which a list can be wrong.

@@ -1,6 +1,7 @@
 //! Executing one block.
 
 use alloc::{format, string::ToString, vec::Vec};
+use core::ops::Range;
 
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::{Encodable2718, Typed2718};
@@ -70,13 +71,13 @@ pub fn execute_plan<S: StateRead>(
 /// A block that is to be executed.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan<'a> {
-    work: Work<'a>,
-    base_fee_wei: u64,
+    pub(crate) work: Work<'a>,
+    pub(crate) base_fee_wei: u64,
     gas_limit: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Work<'a> {
+pub(crate) enum Work<'a> {
     Rollup { config: &'a ChainConfig, parent_hash: Option<B256>, input: &'a BlockInput },
     Ethereum { cfg: &'a CfgEnv, env: &'a BlockEnv, system_call: Option<(Address, B256)>, transactions: &'a [TxEnv] },
 }
@@ -157,6 +158,13 @@ impl<'a> Plan<'a> {
         (kind.is_create() || !input.is_empty()).then(|| (kind, selector(input), gas_limit))
     }
 
+    /// The transactions at its end that move value and do nothing else, deposits left out.
+    pub fn transfers_at_end(&self) -> Range<usize> {
+        let is_transfer = |index: &usize| self.sender(*index).is_some() && self.call(*index).is_none();
+        let count = (0..self.len()).rev().take_while(is_transfer).count();
+        self.len() - count..self.len()
+    }
+
     pub(crate) fn rules(&self) -> CfgEnv {
         match self.work {
             Work::Rollup { config, .. } => chain_rules(config.chain_id),
@@ -218,7 +226,7 @@ impl<'a> Plan<'a> {
                 Transaction::Deposit(_) => return None,
             },
         };
-        let available = self.gas_limit - gas_used;
+        let available = self.gas_limit.saturating_sub(gas_used);
         (gas_limit > available).then_some(Skip::BlockGas { gas_limit, available })
     }
 
@@ -373,13 +381,13 @@ fn execute_deposit(
 
 /// Prices in a receipt.
 #[derive(Clone, Copy, Default)]
-struct Paid {
-    effective_gas_price: U256,
-    l1_fee_wei: U256,
+pub(crate) struct Paid {
+    pub(crate) effective_gas_price: U256,
+    pub(crate) l1_fee_wei: U256,
 }
 
 /// The receipt, but for the gas of those before.
-fn receipt(tx_type: u8, sender_nonce: u64, paid: Paid, result: ExecutionResult) -> Receipt {
+pub(crate) fn receipt(tx_type: u8, sender_nonce: u64, paid: Paid, result: ExecutionResult) -> Receipt {
     Receipt {
         tx_type,
         success: result.is_success(),
@@ -394,7 +402,7 @@ fn receipt(tx_type: u8, sender_nonce: u64, paid: Paid, result: ExecutionResult) 
 }
 
 /// A signed transaction as the engine takes it.
-fn signed_env(signed: &SignedTransaction, caller: Address) -> TxEnv {
+pub(crate) fn signed_env(signed: &SignedTransaction, caller: Address) -> TxEnv {
     TxEnv {
         tx_type: signed.ty(),
         caller,

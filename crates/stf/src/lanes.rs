@@ -13,7 +13,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use sluice_types::{Outcome, Receipt, StateRead};
+use sluice_types::{BlockAccessList, Outcome, Receipt, StateChanges, StateRead};
 
 use crate::{
     Error, Plan, Workspace,
@@ -26,9 +26,10 @@ use crate::{
 };
 
 pub use crate::{
+    bulk::{Bulk, Chunk},
     foresight::Foresight,
-    ledger::{Commit, LedgerMemory},
-    products::{Part, Share},
+    ledger::{Commit, LedgerMemory, Settled},
+    products::{Share, Sorted},
 };
 
 /// One speculating machine with its own table.
@@ -299,15 +300,44 @@ impl Committer {
         lane.machine.table_mut().settle(spec, false);
     }
 
-    /// The outcome, when all transactions are committed. Also gives the memory back.
-    pub fn finish(self) -> (Outcome, LedgerMemory) {
-        let (ending, shares) = self.end(1);
-        let parts = shares.into_iter().map(|share| ending.make(share)).collect();
-        ending.finish(parts)
+    /// Forgets the lanes, and gives all that is committed, for new ones.
+    pub fn forget_lanes(&mut self) -> Commit {
+        self.names.iter_mut().for_each(|names| *names = Names::default());
+        self.ledger.publish_all()
     }
 
-    /// Ends the block, when all transactions are committed: what is left is to make its changes and its access list, in about as
-    /// many shares.
+    /// Gas that is used, and the EIP-7928 index of what was committed last.
+    pub(crate) fn so_far(&self) -> (u64, u64) {
+        (self.outcome.gas_used, self.ledger.index)
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Memory to settle accounts in.
+    pub fn spare(&mut self) -> Settled {
+        self.ledger.spare()
+    }
+
+    /// Commits transfers that were settled, by all workers and with the fees, which ends the block.
+    pub fn commit_bulk(&mut self, bulk: Bulk<'_>, settled: Vec<Settled>) {
+        settled.into_iter().for_each(|settled| self.ledger.settle(settled));
+        self.outcome.executed.extend(bulk.transactions());
+        self.outcome.receipts.reserve(bulk.transactions().len());
+        bulk.into_receipts().for_each(|mut receipts| self.outcome.receipts.append(&mut receipts));
+        self.outcome.gas_used =
+            self.outcome.receipts.last().map_or(self.outcome.gas_used, |receipt| receipt.cumulative_gas_used);
+    }
+
+    /// The outcome, when all transactions are committed. Also gives the memory back.
+    pub fn finish(self) -> (Outcome, LedgerMemory) {
+        let Self { ledger, mut outcome, .. } = self;
+        (outcome.changes, outcome.access_list) = products::make(&ledger);
+        (outcome, ledger.into_memory())
+    }
+
+    /// As [`Committer::finish`], but several workers can do the most of it. The accounts come in about so many shares.
     pub fn end(self, shares: usize) -> (Ending, Vec<Share>) {
         let Self { ledger, outcome, .. } = self;
         let shares = products::shares(&ledger, shares);
@@ -323,14 +353,28 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Makes one share. Several workers may.
-    pub fn make(&self, share: Share) -> Part {
-        products::make_part(&self.ledger, share)
+    /// Sorts one share.
+    pub fn sort(&self, share: Share) -> Sorted {
+        products::sort(&self.ledger, share)
     }
 
-    /// The outcome, from all parts in the order of the shares. Also gives the memory back.
-    pub fn finish(mut self, parts: Vec<Part>) -> (Outcome, LedgerMemory) {
-        (self.outcome.changes, self.outcome.access_list) = products::join(parts);
-        (self.outcome, self.ledger.into_memory())
+    /// The changes, from all shares in their order.
+    pub fn changes(&self, sorted: &[Sorted]) -> StateChanges {
+        products::changes(&self.ledger, sorted)
+    }
+
+    /// A piece of the access list, from shares that follow each other.
+    pub fn list(&self, sorted: &[Sorted]) -> BlockAccessList {
+        products::list(&self.ledger, sorted)
+    }
+
+    /// The outcome, with the changes and all pieces of the list in their order. Also gives the memory back.
+    pub fn finish(self, changes: StateChanges, pieces: Vec<BlockAccessList>) -> (Outcome, LedgerMemory) {
+        let Self { ledger, mut outcome } = self;
+        outcome.changes = changes;
+        let mut pieces = pieces.into_iter();
+        outcome.access_list = pieces.next().unwrap_or_default();
+        pieces.for_each(|mut piece| outcome.access_list.append(&mut piece));
+        (outcome, ledger.into_memory())
     }
 }

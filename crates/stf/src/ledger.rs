@@ -162,6 +162,7 @@ pub struct LedgerMemory {
     slots: Vec<LedgerSlot>,
     logs: Logs,
     shared: Shared,
+    settled: Vec<Settled>,
 }
 
 /// The committed locations.
@@ -171,6 +172,10 @@ pub(crate) struct Ledger {
     pub(crate) logs: Logs,
     /// When several tables work on the block.
     shared: Option<Shared>,
+    /// Accounts of which no table knows.
+    settled: Vec<Settled>,
+    /// Memory for more of those.
+    spare: Vec<Settled>,
     /// EIP-7928 index of what is committed now.
     pub(crate) index: u64,
 }
@@ -185,6 +190,55 @@ struct Shared {
     slots: HashMap<Place, u32, DefaultHashBuilder>,
     dirty_rows: Vec<u32>,
     dirty_slots: Vec<u32>,
+}
+
+/// Accounts whose changes were found without executing, beside the ledger's own.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
+pub struct Settled {
+    row_of: AddressMap<u32>,
+    rows: Vec<LedgerRow>,
+    logs: Logs,
+    /// Rows that the ledger has too, with their numbers there.
+    named: Vec<(u32, u32)>,
+}
+
+impl Settled {
+    /// Empties it, and tells whether its memory is worth keeping.
+    fn clear(&mut self) -> bool {
+        let is_usual = self.rows.len() <= ROWS_KEPT_MAX && self.logs.words.noted.len() <= ROWS_KEPT_MAX;
+        self.row_of.clear();
+        self.rows.clear();
+        self.logs.clear();
+        self.named.clear();
+        is_usual
+    }
+
+    /// An account, as the ledger has it or as `read` gives it, and where to note its changes.
+    pub(crate) fn account<E>(
+        &mut self,
+        ledger: &Ledger,
+        address: Address,
+        read: impl FnOnce() -> Result<Moment, E>,
+    ) -> Result<(&mut LedgerRow, &mut Logs), E> {
+        let row = match self.row_of.get(&address) {
+            Some(row) => *row,
+            None => {
+                let row = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
+                let before = match ledger.known(&address) {
+                    Some(name) => {
+                        self.named.push((row, name));
+                        ledger.rows[name as usize].now
+                    }
+                    None => read()?,
+                };
+                self.rows.push(LedgerRow::new(address, &before));
+                self.row_of.insert(address, row);
+                row
+            }
+        };
+        Ok((&mut self.rows[row as usize], &mut self.logs))
+    }
 }
 
 /// What has been committed since the last publication, for the tables that did not commit it.
@@ -240,16 +294,19 @@ impl Names {
 impl Ledger {
     /// A ledger for one table, or for several.
     pub(crate) fn new(several: bool, memory: LedgerMemory) -> Self {
-        let LedgerMemory { rows, slots, logs, shared } = memory;
-        Self { rows, slots, logs, shared: several.then_some(shared), index: 0 }
+        let LedgerMemory { rows, slots, logs, shared, settled: spare } = memory;
+        Self { rows, slots, logs, shared: several.then_some(shared), settled: Vec::new(), spare, index: 0 }
     }
 
     /// The memory, emptied for the next block.
     pub(crate) fn into_memory(self) -> LedgerMemory {
-        let Self { mut rows, mut slots, mut logs, shared, .. } = self;
+        let Self { mut rows, mut slots, mut logs, shared, mut settled, spare, .. } = self;
+        settled.retain_mut(Settled::clear);
+        // One is taken for each worker and one for the fees, so that there are never more than those of the largest block.
+        settled.extend(spare);
         let lengths = [rows.len(), slots.len(), logs.words.noted.len()];
         if lengths.into_iter().any(|length| length > ROWS_KEPT_MAX) {
-            return LedgerMemory::default();
+            return LedgerMemory { settled, ..LedgerMemory::default() };
         }
         rows.clear();
         slots.clear();
@@ -259,7 +316,50 @@ impl Ledger {
         shared.slots.clear();
         shared.dirty_rows.clear();
         shared.dirty_slots.clear();
-        LedgerMemory { rows, slots, logs, shared }
+        LedgerMemory { rows, slots, logs, shared, settled }
+    }
+
+    /// Row of an account, when several tables work on the block.
+    fn known(&self, address: &Address) -> Option<u32> {
+        self.shared.as_ref()?.rows.get(address).copied()
+    }
+
+    /// Memory to settle accounts in.
+    pub(crate) fn spare(&mut self) -> Settled {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes over settled accounts, when all else of the block is committed.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        for &(row, name) in &settled.named {
+            let (from, to) = (&settled.rows[row as usize], &mut self.rows[name as usize]);
+            for (at, balance) in settled.logs.words.changes(from.balances, |at, balance| (at.get(), balance)) {
+                self.logs.words.note(&mut to.balances, at, &to.before.balance, balance);
+            }
+            for (at, nonce) in settled.logs.nonces.changes(from.nonces, |at, nonce| (at.get(), nonce)) {
+                self.logs.nonces.note(&mut to.nonces, at, &to.before.nonce, nonce);
+            }
+            to.now = from.now;
+        }
+        self.settled.push(settled);
+    }
+
+    /// All that is committed, for lanes that know nothing yet.
+    pub(crate) fn publish_all(&mut self) -> Commit {
+        for row in 0..self.rows.len() {
+            let known = &mut self.rows[row];
+            if known.now != known.before || known.storage_gone {
+                known.is_wiped = known.storage_gone;
+                self.mark(u32::try_from(row).expect("rows are numbered so"));
+            }
+        }
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            let is_news = slot.now != slot.before || self.rows[slot.account as usize].storage_gone;
+            if let Some(shared) = self.shared.as_mut().filter(|_| is_news && !replace(&mut slot.is_dirty, true)) {
+                shared.dirty_slots.push(index);
+            }
+        }
+        self.publish()
     }
 
     /// Row of an account that a table calls `row`.
@@ -277,20 +377,7 @@ impl Ledger {
             return row;
         }
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
-        self.rows.push(LedgerRow {
-            address,
-            before: *before,
-            now: *before,
-            last_slot: NONE,
-            slots_count: 0,
-            is_dirty: false,
-            is_wiped: false,
-            storage_gone: false,
-            balances: History::EMPTY,
-            nonces: History::EMPTY,
-            codes: History::EMPTY,
-            code: None,
-        });
+        self.rows.push(LedgerRow::new(address, before));
         if let Some(shared) = &mut self.shared {
             shared.rows.insert(address, new);
         }
@@ -416,9 +503,39 @@ impl Ledger {
         }
     }
 
-    /// The starts of all addresses, with the rows that they are of.
+    /// The starts of all addresses, with the rows that they are of. Settled accounts are numbered after the ledger's own.
     pub(crate) fn keys(&self) -> Vec<(u64, u32)> {
-        (0..).zip(&self.rows).map(|(row, known)| (start(&known.address), row)).collect()
+        let count = self.rows.len() + self.settled.iter().map(|settled| settled.rows.len()).sum::<usize>();
+        let mut keys = Vec::with_capacity(count);
+        keys.extend((0..).zip(&self.rows).map(|(row, known)| (start(&known.address), row)));
+        let mut first = self.rows.len();
+        for settled in &self.settled {
+            let mut named = settled.named.iter().map(|(row, _)| *row).peekable();
+            for (row, known) in (0..).zip(&settled.rows) {
+                if named.next_if_eq(&row).is_none() {
+                    let first = u32::try_from(first).expect("a block touches fewer than 2^32 accounts");
+                    keys.push((start(&known.address), first + row));
+                }
+            }
+            first += settled.rows.len();
+        }
+        keys
+    }
+
+    /// The account that a key is of, and where its changes are.
+    pub(crate) fn account(&self, row: u32) -> (&LedgerRow, &Logs) {
+        let mut row = row as usize;
+        if row < self.rows.len() {
+            return (&self.rows[row], &self.logs);
+        }
+        row -= self.rows.len();
+        for settled in &self.settled {
+            match settled.rows.get(row) {
+                Some(known) => return (known, &settled.logs),
+                None => row -= settled.rows.len(),
+            }
+        }
+        unreachable!("a key is of a row")
     }
 
     /// Sorts by address. Rows are large and far apart, so that mostly the starts are compared.
@@ -434,8 +551,8 @@ impl Ledger {
     }
 
     fn order(&self, (a, i): (u64, u32), (b, j): (u64, u32)) -> Ordering {
-        let address = |row: u32| &self.rows[row as usize].address;
-        a.cmp(&b).then_with(|| address(i).cmp(address(j)))
+        let address = |row: u32| self.account(row).0.address;
+        a.cmp(&b).then_with(|| address(i).cmp(&address(j)))
     }
 }
 
@@ -444,13 +561,45 @@ fn start(address: &Address) -> u64 {
 }
 
 impl LedgerRow {
+    pub(crate) fn new(address: Address, before: &Moment) -> Self {
+        Self {
+            address,
+            before: *before,
+            now: *before,
+            last_slot: NONE,
+            slots_count: 0,
+            is_dirty: false,
+            is_wiped: false,
+            storage_gone: false,
+            balances: History::EMPTY,
+            nonces: History::EMPTY,
+            codes: History::EMPTY,
+            code: None,
+        }
+    }
+
+    /// Sets the balance of an account that is touched, which thereby exists if it is not empty.
+    pub(crate) fn set_balance(&mut self, logs: &mut Logs, at: u64, balance: U256) {
+        if self.now.balance != balance {
+            logs.words.note(&mut self.balances, at, &self.before.balance, balance);
+            self.now.balance = balance;
+        }
+        self.now.exists = !self.now.is_empty();
+    }
+
+    /// Sets the nonce.
+    pub(crate) fn set_nonce(&mut self, logs: &mut Logs, at: u64, nonce: u64) {
+        logs.nonces.note(&mut self.nonces, at, &self.before.nonce, nonce);
+        self.now.nonce = nonce;
+    }
+
     fn wiped(&self) -> bool {
         self.storage_gone && self.before.exists
     }
 
-    /// The account's slots in order of their keys. Short prefixes are sorted in place of the slots.
+    /// Adds the account's slots in order of their keys. Short prefixes are sorted in place of the slots.
     pub(crate) fn sort_slots(&self, slots: &[LedgerSlot], sorted: &mut Vec<(u64, u32)>) {
-        sorted.clear();
+        let start = sorted.len();
         sorted.reserve(self.slots_count as usize);
         let mut index = self.last_slot;
         while index != NONE {
@@ -458,7 +607,7 @@ impl LedgerRow {
             sorted.push((slot.key.as_limbs()[3], index));
             index = slot.previous;
         }
-        sorted.sort_unstable_by(|(a, i), (b, j)| {
+        sorted[start..].sort_unstable_by(|(a, i), (b, j)| {
             a.cmp(b).then_with(|| slots[*i as usize].key.cmp(&slots[*j as usize].key))
         });
     }

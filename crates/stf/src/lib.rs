@@ -28,6 +28,7 @@
 extern crate alloc;
 
 mod block;
+mod bulk;
 mod call;
 mod codes;
 mod effects;

@@ -2,7 +2,8 @@
 //!
 //! The ledger is only read, so that several workers can make a part each: accounts of different addresses have nothing in common.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
+use core::iter;
 
 use alloy_eip7928::{
     AccountChanges, BalanceChange, BlockAccessList, CodeChange, NonceChange, SlotChanges, StorageChange,
@@ -10,28 +11,41 @@ use alloy_eip7928::{
 use alloy_primitives::{Address, B256, Bytes};
 use sluice_types::{AccountChange, StateChanges};
 
-use crate::ledger::{Ledger, LedgerRow};
+use crate::ledger::{Ledger, LedgerRow, Logs};
 
 /// Fewest accounts of a share, so that it is worth handing over.
 const SHARE_ACCOUNTS_MIN: usize = 64;
 
-/// Accounts that one worker makes changes and access list of: all with addresses between two.
+/// Accounts with addresses between two, to be sorted by one worker.
 #[derive(Debug)]
 pub struct Share {
     keys: Vec<(u64, u32)>,
 }
 
-/// Changes and access list of some accounts that follow each other.
-#[derive(Debug, Default)]
-pub struct Part {
-    changes: Vec<(Address, AccountChange)>,
-    codes: Vec<(B256, Bytes)>,
-    access_list: BlockAccessList,
+/// Accounts in order of their addresses, with their slots in order of their keys.
+#[derive(Debug)]
+pub struct Sorted {
+    keys: Vec<(u64, u32)>,
+    slots: Vec<(u64, u32)>,
+    /// Where the slots of each account end.
+    ends: Vec<usize>,
 }
 
-/// Makes the whole.
+/// Makes changes and list, by one worker.
 pub(crate) fn make(ledger: &Ledger) -> (StateChanges, BlockAccessList) {
-    join(vec![make_part(ledger, Share { keys: ledger.keys() })])
+    let mut keys = ledger.keys();
+    ledger.sort(&mut keys);
+    let mut changes = Changes::with_capacity(keys.len());
+    let mut access_list = BlockAccessList::with_capacity(keys.len());
+    let mut slots = Vec::new();
+    for (_, row) in keys {
+        let (account, logs) = ledger.account(row);
+        slots.clear();
+        account.sort_slots(&ledger.slots, &mut slots);
+        changes.add(ledger, account, logs, &slots);
+        access_list.push(access(ledger, account, logs, &slots));
+    }
+    (changes.end(), access_list)
 }
 
 /// Divides the accounts into about so many shares, in order of their addresses.
@@ -50,47 +64,71 @@ pub(crate) fn shares(ledger: &Ledger, count: usize) -> Vec<Share> {
     shares
 }
 
-/// Makes one share's part.
-pub(crate) fn make_part(ledger: &Ledger, Share { mut keys }: Share) -> Part {
+/// Sorts a share.
+pub(crate) fn sort(ledger: &Ledger, Share { mut keys }: Share) -> Sorted {
     ledger.sort(&mut keys);
-    let mut part = Part {
-        changes: Vec::with_capacity(keys.len()),
-        codes: Vec::new(),
-        access_list: Vec::with_capacity(keys.len()),
-    };
-    let mut sorted = Vec::new();
-    for (_, row) in keys {
-        let known = &ledger.rows[row as usize];
-        known.sort_slots(&ledger.slots, &mut sorted);
-        if let Some(change) = known.change(&ledger.slots, &sorted) {
-            part.codes.extend(known.new_code(&ledger.logs));
-            part.changes.push((known.address, change));
-        }
-        part.access_list.push(access(ledger, known, &sorted));
+    let (mut slots, mut ends) = (Vec::new(), Vec::with_capacity(keys.len()));
+    for (_, row) in &keys {
+        ledger.account(*row).0.sort_slots(&ledger.slots, &mut slots);
+        ends.push(slots.len());
     }
-    part
+    Sorted { keys, slots, ends }
 }
 
-/// Puts parts together, in order of their addresses.
-pub(crate) fn join(parts: Vec<Part>) -> (StateChanges, BlockAccessList) {
-    let mut all = Part::default();
-    for mut part in parts {
-        if all.access_list.is_empty() {
-            all = part;
-        } else {
-            all.changes.append(&mut part.changes);
-            all.codes.append(&mut part.codes);
-            all.access_list.append(&mut part.access_list);
+/// Makes the changes of all accounts.
+pub(crate) fn changes(ledger: &Ledger, sorted: &[Sorted]) -> StateChanges {
+    let mut changes = Changes::with_capacity(sorted.iter().map(|sorted| sorted.keys.len()).sum());
+    for (row, slots) in sorted.iter().flat_map(Sorted::accounts) {
+        let (account, logs) = ledger.account(row);
+        changes.add(ledger, account, logs, slots);
+    }
+    changes.end()
+}
+
+/// Makes the list of some accounts, which may be all.
+pub(crate) fn list(ledger: &Ledger, sorted: &[Sorted]) -> BlockAccessList {
+    let mut list = BlockAccessList::with_capacity(sorted.iter().map(|sorted| sorted.keys.len()).sum());
+    for (row, slots) in sorted.iter().flat_map(Sorted::accounts) {
+        let (account, logs) = ledger.account(row);
+        list.push(access(ledger, account, logs, slots));
+    }
+    list
+}
+
+impl Sorted {
+    fn accounts(&self) -> impl Iterator<Item = (u32, &[(u64, u32)])> {
+        let starts = iter::once(0).chain(self.ends.iter().copied());
+        let slots = starts.zip(&self.ends).map(|(start, end)| &self.slots[start..*end]);
+        self.keys.iter().map(|(_, row)| *row).zip(slots)
+    }
+}
+
+/// Changes that are being made.
+struct Changes {
+    accounts: Vec<(Address, AccountChange)>,
+    codes: Vec<(B256, Bytes)>,
+}
+
+impl Changes {
+    fn with_capacity(count: usize) -> Self {
+        Self { accounts: Vec::with_capacity(count), codes: Vec::new() }
+    }
+
+    fn add(&mut self, ledger: &Ledger, account: &LedgerRow, logs: &Logs, slots: &[(u64, u32)]) {
+        if let Some(change) = account.change(&ledger.slots, slots) {
+            self.codes.extend(account.new_code(logs));
+            self.accounts.push((account.address, change));
         }
     }
-    // From a sorted run, so built in one pass.
-    let accounts = all.changes.into_iter().collect();
-    (StateChanges { accounts, codes: all.codes.into_iter().collect() }, all.access_list)
+
+    /// From a sorted run, so built in one pass.
+    fn end(self) -> StateChanges {
+        StateChanges { accounts: self.accounts.into_iter().collect(), codes: self.codes.into_iter().collect() }
+    }
 }
 
 /// An account's part of the access list.
-fn access(ledger: &Ledger, row: &LedgerRow, sorted: &[(u64, u32)]) -> AccountChanges {
-    let logs = &ledger.logs;
+fn access(ledger: &Ledger, row: &LedgerRow, logs: &Logs, sorted: &[(u64, u32)]) -> AccountChanges {
     let has_changed = |(_, slot): &&(u64, u32)| !ledger.slots[*slot as usize].history.is_empty();
     let changed = sorted.iter().filter(has_changed).count();
     let mut access = AccountChanges::new(row.address);
@@ -101,7 +139,7 @@ fn access(ledger: &Ledger, row: &LedgerRow, sorted: &[(u64, u32)]) -> AccountCha
         if slot.history.is_empty() {
             access.storage_reads.push(slot.key);
         } else {
-            let changes = logs.words.changes(slot.history, StorageChange::new);
+            let changes = ledger.logs.words.changes(slot.history, StorageChange::new);
             access.storage_changes.push(SlotChanges::new(slot.key, changes));
         }
     }

@@ -21,7 +21,7 @@ use crate::{engine::Payment, handler::Evm, journal::Journal, reader::Failed, tab
 /// Gas of a transaction that does nothing else.
 ///
 /// Source: EIP-2028, Yellow Paper appendix G.
-const TRANSFER_GAS: u64 = 21_000;
+pub(crate) const TRANSFER_GAS: u64 = 21_000;
 
 /// Executes the transaction if it is a plain transfer that succeeds. `None` leaves it as if nothing had been tried.
 pub(crate) fn execute(evm: &mut Evm<'_>, payment: Payment) -> Result<Option<ExecutionResult>, Failed> {
@@ -62,12 +62,17 @@ pub(crate) fn execute(evm: &mut Evm<'_>, payment: Payment) -> Result<Option<Exec
         journal.credit(vault, fee_wei - plan.tip_wei);
     }
     journal.commit_tx();
-    Ok(Some(ExecutionResult::Success {
+    Ok(Some(success()))
+}
+
+/// The result of every plain transfer.
+pub(crate) fn success() -> ExecutionResult {
+    ExecutionResult::Success {
         reason: SuccessReason::Stop,
         gas: ResultGas::default().with_total_gas_spent(TRANSFER_GAS),
         logs: Vec::new(),
         output: Output::Call(Bytes::new()),
-    }))
+    }
 }
 
 fn load(journal: &mut Journal<'_>, address: Address) -> Result<u32, Failed> {
@@ -76,19 +81,19 @@ fn load(journal: &mut Journal<'_>, address: Address) -> Result<u32, Failed> {
 }
 
 /// What a plain transfer moves, known before any account is.
-struct Plan {
-    to: Address,
+pub(crate) struct Plan {
+    pub(crate) to: Address,
     /// What the sender must have.
-    most_wei: U256,
+    pub(crate) most_wei: U256,
     /// What it pays beside the value.
-    fee_wei: U256,
+    pub(crate) fee_wei: U256,
     /// The beneficiary's part of that.
-    tip_wei: U256,
+    pub(crate) tip_wei: U256,
 }
 
 impl Plan {
     /// `None` for anything that is not a plain transfer, or not certain to be valid.
-    fn new(tx: &TxEnv, block: &BlockEnv, cfg: &CfgEnv, l1_fee_wei: Option<U256>) -> Option<Self> {
+    pub(crate) fn new(tx: &TxEnv, block: &BlockEnv, cfg: &CfgEnv, l1_fee_wei: Option<U256>) -> Option<Self> {
         let TxKind::Call(to) = tx.kind else { return None };
         let base_fee_wei = if cfg.spec.is_enabled_in(SpecId::LONDON) { u128::from(block.basefee) } else { 0 };
         let plain = tx.data.is_empty()

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use sluice_stf::{
     Error, Plan, Workspace,
     engine::Reader,
-    lanes::{Commit, Committer, Lane, LedgerMemory, Run},
+    lanes::{Bulk, Commit, Committer, Lane, LedgerMemory, Run},
 };
 use sluice_types::Outcome;
 
@@ -91,4 +91,26 @@ pub fn execute(plan: &Plan<'_>, state: &MapState, dice: &mut Dice) -> Result<(Ou
         }
     }
     Ok((committer.finish().0, held))
+}
+
+/// Executes a block whose last transfers are settled account by account, by so many workers. `None` where that is not certain.
+pub fn settle(plan: &Plan<'_>, state: &MapState, workers: usize) -> Option<Outcome> {
+    let (reader, mut workspace) = (Reader::new(state), Workspace::default());
+    let mut lane = Lane::new(plan, 0, &reader, &mut workspace);
+    let mut committer = Committer::new(plan, 1, LedgerMemory::default());
+    committer.start(plan, &mut lane).expect("a map does not fail");
+    let transfers = plan.transfers_at_end();
+    committer.execute(plan, 0..transfers.start, &mut lane).expect("a map does not fail");
+    let bulk = Bulk::new(plan, transfers.clone(), &committer);
+    let middle = transfers.start.midpoint(transfers.end);
+    let chunks = vec![bulk.prepare(transfers.start..middle)?, bulk.prepare(middle..transfers.end)?];
+    let bulk = bulk.with(chunks);
+    let memory: Vec<_> = (0..=workers).map(|_| committer.spare()).collect();
+    let settled = memory.into_iter().enumerate().map(|(worker, memory)| match worker {
+        0 => bulk.settle_fees(&committer, &reader, memory),
+        worker => bulk.settle(&committer, &reader, (worker - 1, workers), memory),
+    });
+    let settled = settled.collect::<Option<Vec<_>>>()?;
+    committer.commit_bulk(bulk, settled);
+    Some(committer.finish().0)
 }

@@ -1,0 +1,65 @@
+//! Transfers at the end of a block, settled account by account.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use rayon::ThreadPool;
+use sluice_stf::{
+    Plan,
+    engine::Reader,
+    lanes::{Bulk, Chunk, Committer, Settled},
+};
+use sluice_types::StateRead;
+
+use crate::executor::all;
+
+/// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
+pub const BULK_TRANSFERS_MIN: usize = 128;
+/// Transfers that are prepared at once.
+const CHUNK_TRANSFERS: usize = 512;
+
+/// The transfers at the end of a block that are worth it; none otherwise.
+pub(crate) fn find(plan: &Plan<'_>) -> Range<usize> {
+    let transfers = plan.transfers_at_end();
+    if transfers.len() < BULK_TRANSFERS_MIN { plan.len()..plan.len() } else { transfers }
+}
+
+/// Commits the transfers at the end of a block. Where something is not certain, says so, and commits nothing.
+pub(crate) fn settle<S: StateRead + Sync>(
+    pool: &ThreadPool,
+    plan: &Plan<'_>,
+    transfers: Range<usize>,
+    committer: &mut Committer,
+    state: &S,
+) -> bool {
+    let workers = pool.current_num_threads() + 1;
+    let bulk = Bulk::new(plan, transfers.clone(), committer);
+    let chunks = transfers.clone().step_by(CHUNK_TRANSFERS);
+    let chunks = chunks.map(|start| start..(start + CHUNK_TRANSFERS).min(transfers.end)).collect();
+    let failed = AtomicBool::new(false);
+    let chunks: Vec<Option<Chunk>> = all(pool, chunks, |chunk| {
+        // Who knows that it fails spares the others their work.
+        let prepared = if failed.load(Ordering::Relaxed) { None } else { bulk.prepare(chunk) };
+        failed.fetch_or(prepared.is_none(), Ordering::Relaxed);
+        prepared
+    });
+    let Some(chunks) = chunks.into_iter().collect::<Option<Vec<_>>>() else { return false };
+    let bulk = bulk.with(chunks);
+    let tasks = (0..=workers).map(|worker| (worker, committer.spare())).collect();
+    let settled = {
+        let committer = &*committer;
+        all(pool, tasks, |(worker, memory): (usize, Settled)| {
+            let reader = Reader::new(state);
+            if worker == workers {
+                bulk.settle_fees(committer, &reader, memory)
+            } else {
+                bulk.settle(committer, &reader, (worker, workers), memory)
+            }
+        })
+    };
+    let Some(settled) = settled.into_iter().collect() else { return false };
+    committer.commit_bulk(bulk, settled);
+    true
+}
