@@ -5,7 +5,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 use alloy_primitives::{Address, B256};
 use sluice_types::{
     BatchBlock, BatchHeader, BlockInput, ChainConfig, InboxMessage, InputTransaction, L1Number, L1Origin, L2Number,
-    MessageIndex, SignedTransaction, Transaction, inbox_fits, inbox_inputs,
+    MessageIndex, SignedTransaction, Transaction, inbox_fits, inbox_inputs, sender_of,
 };
 
 use crate::Error;
@@ -54,15 +54,23 @@ pub struct DerivedBlock {
 }
 
 impl DerivedBlock {
-    /// Recovers the senders, about 40 µs each. Errors: [`Error::Signature`].
+    /// Recovers the senders one after another, about 40 µs each. Errors: [`Error::Signature`].
     pub fn into_input(self) -> Result<BlockInput, Error> {
+        let senders: Vec<_> = self.transactions.iter().map(|signed| sender_of(signed).ok()).collect();
+        self.with_senders(senders)
+    }
+
+    /// The same when somebody else has recovered the senders: one for each signed transaction, `None` where there is none.
+    ///
+    /// Errors: [`Error::Signature`].
+    pub fn with_senders(self, senders: Vec<Option<Address>>) -> Result<BlockInput, Error> {
+        debug_assert_eq!(senders.len(), self.transactions.len(), "each has a sender or none");
         let inbox_transactions = self.inbox.len();
         let mut transactions = self.inbox;
         transactions.reserve(self.transactions.len());
-        for (index, signed) in self.transactions.into_iter().enumerate() {
-            let transaction = Transaction::Signed(signed);
-            let sender = transaction.recover().map_err(|_| Error::Signature { block: self.number, index })?;
-            transactions.push(InputTransaction { transaction, sender });
+        for (index, (signed, sender)) in self.transactions.into_iter().zip(senders).enumerate() {
+            let sender = sender.ok_or(Error::Signature { block: self.number, index })?;
+            transactions.push(InputTransaction { transaction: Transaction::Signed(signed), sender });
         }
         Ok(BlockInput {
             number: self.number,

@@ -27,9 +27,11 @@ mod error;
 mod estimate;
 mod executor;
 mod list;
+mod senders;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use bulk::BULK_TRANSFERS_MIN;
 pub use error::Error;
 pub use estimate::{CALLS_KNOWN_MAX, LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use executor::{Executor, WORKERS_MAX};
+pub use senders::recover_all;

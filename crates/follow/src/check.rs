@@ -9,13 +9,13 @@ use sluice_derive::{
     derive_blocks,
 };
 use sluice_executor::Executor;
-use sluice_store::{BlockCommit, Store};
+use sluice_store::Store;
 use sluice_types::{
-    BatchBlock, CommittedBatch, L2Number, MessageIndex, Outcome, SealedBlock, StateRead, Transaction,
+    BatchBlock, CommittedBatch, L2Number, MessageIndex, SealedBlock, StateRead, Transaction,
     predeploys::{OUTBOX, OUTBOX_ROOT_SLOT},
 };
 
-use crate::Error;
+use crate::{Error, execute::execute_all};
 
 /// Derives a batch and compares or executes its blocks. `Ok` means that the store holds exactly these blocks, and that they have
 /// the hash and the roots that the batch claims.
@@ -25,24 +25,26 @@ pub(crate) fn check_batch(
     batch: &CommittedBatch,
     blobs: &[Blob],
 ) -> Result<(), Error> {
-    let blocks = derive(store, batch, blobs)?;
-    let header = &batch.header;
+    let mut blocks = derive(store, batch, blobs)?;
+    let executed = store.heads().executed;
+    let unknown = blocks.split_off(blocks.partition_point(|block| block.number <= executed));
     for block in blocks {
-        if block.number <= store.heads().executed {
-            let number = block.number;
-            let stored = stored_block(store, number)?;
-            compare(batch, &block, &stored)?;
-            if number == header.last_block {
-                check_claims(batch, &stored, outbox_root(&store.state(number)?)?)?;
-            }
-        } else {
-            execute(store, executor, batch, block)?;
+        let number = block.number;
+        let stored = stored_block(store, number)?;
+        compare(batch, &block, &stored)?;
+        if number == batch.header.last_block {
+            check_claims(batch, &stored, outbox_root(&store.state(number)?)?)?;
         }
     }
-    Ok(())
+    execute_all(store, executor, batch, unknown)
 }
 
-fn invalid(batch: &CommittedBatch, source: sluice_derive::Error) -> Error {
+/// The outbox's root in a state.
+pub(crate) fn outbox_root<S: StateRead>(state: &S) -> Result<B256, S::Error> {
+    Ok(state.storage(OUTBOX, U256::from(OUTBOX_ROOT_SLOT))?.into())
+}
+
+pub(crate) fn invalid(batch: &CommittedBatch, source: sluice_derive::Error) -> Error {
     Error::Invalid { index: batch.header.index, hash: batch.hash(), source: Box::new(source) }
 }
 
@@ -131,46 +133,8 @@ fn compare(batch: &CommittedBatch, derived: &DerivedBlock, stored: &SealedBlock)
     Ok(())
 }
 
-/// Executes a block that this node does not have, and commits it. The last block of a batch is committed only when the batch's
-/// claims hold.
-fn execute(store: &Store, executor: &Executor, batch: &CommittedBatch, block: DerivedBlock) -> Result<(), Error> {
-    let (header, number) = (&batch.header, block.number);
-    let input = block.into_input().map_err(|source| invalid(batch, source))?;
-    let (offered, config, parent) = (input.transactions.len(), store.config(), store.head_block());
-    let inbox = input.inbox_transactions;
-    let snapshot = store.state(parent.number())?;
-    let outcome = executor
-        .execute(config, &parent.block.header, &input, &snapshot)
-        .map_err(|error| Error::Execute { block: number, reason: error.to_string() })?;
-    // A batch holds executed transactions only; one that does not execute would make a block that nobody had.
-    if let Some(skipped) = outcome.skipped.iter().find(|skipped| skipped.index >= inbox) {
-        tracing::warn!(block = %number, index = skipped.index, of = offered, reason = %skipped.reason, "batch holds a transaction that does not execute");
-    }
-    let (state_root, trie) = store.state_root(&outcome.changes)?;
-    let sealed = SealedBlock::seal(config, parent.hash, input, &outcome, state_root);
-    if number == header.last_block {
-        let slot = U256::from(OUTBOX_ROOT_SLOT);
-        let change = outcome.changes.accounts.get(&OUTBOX);
-        let outbox = match change
-            .and_then(|change| change.storage.get(&slot).copied().or(change.storage_wiped.then_some(U256::ZERO)))
-        {
-            Some(root) => B256::from(root),
-            None => outbox_root(&snapshot)?,
-        };
-        check_claims(batch, &sealed, outbox)?;
-    }
-    let Outcome { receipts, changes, access_list, .. } = outcome;
-    let (changes, trie) = (changes.into(), trie.into());
-    store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered: None })?;
-    Ok(())
-}
-
-fn outbox_root<S: StateRead<Error = sluice_store::Error>>(state: &S) -> Result<B256, Error> {
-    Ok(state.storage(OUTBOX, U256::from(OUTBOX_ROOT_SLOT))?.into())
-}
-
 /// What the header claims of the last block must be what this node computed.
-fn check_claims(batch: &CommittedBatch, last: &SealedBlock, outbox: B256) -> Result<(), Error> {
+pub(crate) fn check_claims(batch: &CommittedBatch, last: &SealedBlock, outbox: B256) -> Result<(), Error> {
     let header = &batch.header;
     for (what, claimed, computed) in [
         ("block hash", header.last_block_hash, last.hash),

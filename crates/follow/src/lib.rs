@@ -22,6 +22,7 @@
 mod check;
 mod config;
 mod error;
+mod execute;
 mod heads;
 mod metrics;
 mod service;

@@ -7,9 +7,6 @@ use sluice_types::{InputTransaction, Transaction};
 
 use crate::{handle::Shared, pipeline::Decided, pool::PoolTransaction};
 
-/// Fewer transactions than this are recovered on one thread; starting another costs more than it saves.
-const RECOVER_CHUNK_MIN: usize = 64;
-
 /// A decided block, whose transactions have senders.
 pub(crate) struct Recovered {
     pub(crate) decided: Decided,
@@ -23,11 +20,11 @@ pub(crate) fn recover(shared: &Shared, decided: Decided) -> Recovered {
     let rollup = shared.store.config().rollup_id();
     let section = decided.block.sections.iter().find(|section| section.rollup == rollup);
     let proposed = std::mem::take(&mut *shared.proposed.lock());
-    let transactions = section.map_or_else(Vec::new, |section| recover_all(&section.transactions, &proposed));
+    let transactions = section.map_or_else(Vec::new, |section| with_senders(&section.transactions, &proposed));
     Recovered { decided, transactions }
 }
 
-fn recover_all(raw: &[Bytes], proposed: &[Arc<PoolTransaction>]) -> Vec<InputTransaction> {
+fn with_senders(raw: &[Bytes], proposed: &[Arc<PoolTransaction>]) -> Vec<InputTransaction> {
     let known = raw.iter().zip(proposed).take_while(|(raw, known)| known.raw == **raw);
     let mut transactions: Vec<_> = known
         .map(|(_, known)| InputTransaction {
@@ -36,22 +33,11 @@ fn recover_all(raw: &[Bytes], proposed: &[Arc<PoolTransaction>]) -> Vec<InputTra
         })
         .collect();
     let unknown = &raw[transactions.len()..];
-    if unknown.is_empty() {
-        return transactions;
-    }
-    let input = |raw: &Bytes| {
+    let recovered = sluice_executor::recover_all(unknown, |raw| {
         let transaction = Transaction::Signed(Transaction::decode_signed(raw).ok()?);
         let sender = transaction.recover().ok()?;
         Some(InputTransaction { transaction, sender })
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let size = unknown.len().div_ceil(threads).max(RECOVER_CHUNK_MIN);
-    std::thread::scope(|scope| {
-        let chunks = unknown.chunks(size).map(|raw| scope.spawn(|| raw.iter().filter_map(input).collect::<Vec<_>>()));
-        let threads: Vec<_> = chunks.collect();
-        for thread in threads {
-            transactions.extend(thread.join().expect("decoding and recovery do not panic"));
-        }
     });
+    transactions.extend(recovered.into_iter().flatten());
     transactions
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256};
 use sluice_executor::{Ahead, ExecutedBlock};
 use sluice_store::{Snapshot, Store};
-use sluice_types::{BlockInput, Header, Height, L1Origin, L2Number, MessageIndex, Outcome};
+use sluice_types::{BlockInput, Header, Height, L1Origin, L2Number, MessageIndex, Outcome, unsealed_header};
 
 use crate::{Error, pool::PoolHead};
 
@@ -47,16 +47,8 @@ impl Tip {
     ) -> Self {
         let stored = store.heads().executed.0;
         let kept = self.blocks.iter().filter(|block| block.number() > stored).cloned();
-        let header = Header {
-            number: input.number.0,
-            timestamp: input.timestamp,
-            gas_limit: store.config().block_gas_limit,
-            gas_used: outcome.gas_used,
-            base_fee_per_gas: Some(outcome.base_fee_wei),
-            ..Header::default()
-        };
         Self {
-            header,
+            header: unsealed_header(store.config(), input, outcome),
             l1_origin: input.l1_origin.clone(),
             inbox_count: input.inbox_count,
             ordered,

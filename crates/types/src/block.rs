@@ -266,6 +266,18 @@ pub fn seal_header(
     }
 }
 
+/// The header of an executed block as far as the next one must know it before it is sealed: number, timestamp and fees.
+pub fn unsealed_header(config: &ChainConfig, input: &BlockInput, outcome: &Outcome) -> Header {
+    Header {
+        number: input.number.0,
+        timestamp: input.timestamp,
+        gas_limit: config.block_gas_limit,
+        gas_used: outcome.gas_used,
+        base_fee_per_gas: Some(outcome.base_fee_wei),
+        ..Header::default()
+    }
+}
+
 /// The genesis header of a chain with this state root.
 pub(crate) fn genesis_header(config: &ChainConfig, state_root: B256) -> Header {
     Header {

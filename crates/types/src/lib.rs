@@ -31,7 +31,7 @@ mod transaction;
 pub use batch::{BATCH_BLOBS_MAX, BatchBlock, BatchHeader, CommittedBatch};
 pub use block::{
     Block, BlockInput, HeaderFacts, InputTransaction, L1Origin, Outcome, SealedBlock, Skip, SkippedTransaction,
-    access_list_hash, seal_header,
+    access_list_hash, seal_header, unsealed_header,
 };
 pub use config::{ChainConfig, GenesisAccount, L1Contracts};
 pub use error::{Error, Severity};
@@ -43,7 +43,9 @@ pub use numbers::{BatchIndex, Height, L1Number, L2Number, MessageIndex, RollupId
 pub use ordered::{Certificate, OrderedBlock, RollupSection};
 pub use receipt::{Receipt, receipts_root};
 pub use state::{Account, AccountChange, EMPTY_CODE_HASH, GenesisState, StateChanges, StateRead};
-pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, transactions_root};
+pub use transaction::{
+    DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, sender_of, transactions_root,
+};
 
 pub use alloy_consensus::Header;
 pub use alloy_eip7928::BlockAccessList;

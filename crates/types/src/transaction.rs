@@ -54,6 +54,11 @@ pub enum Transaction {
     Deposit(DepositTransaction),
 }
 
+/// The sender of a signed transaction, recovered from its signature (about 40 µs).
+pub fn sender_of(signed: &SignedTransaction) -> Result<Address, Error> {
+    signed.recover_signer().map_err(|_| Error::Signature)
+}
+
 impl Transaction {
     /// Reads one EIP-2718 transaction; trailing bytes are an error.
     ///
@@ -117,10 +122,10 @@ impl Transaction {
         }
     }
 
-    /// The sender: recovered from the signature (about 40 µs), or named by the deposit.
+    /// The sender: [recovered](sender_of), or named by the deposit.
     pub fn recover(&self) -> Result<Address, Error> {
         match self {
-            Self::Signed(tx) => tx.recover_signer().map_err(|_| Error::Signature),
+            Self::Signed(tx) => sender_of(tx),
             Self::Deposit(deposit) => Ok(deposit.from),
         }
     }

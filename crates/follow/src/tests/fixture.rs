@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_eips::eip2935::HISTORY_STORAGE_CODE;
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use secp256k1::{Message, SECP256K1, SecretKey};
 use sluice_derive::{
@@ -15,7 +16,7 @@ use sluice_store::{BlockCommit, Genesis, Store};
 use sluice_types::{
     BatchBlock, BatchHeader, BlockInput, ChainConfig, GenesisState, InputTransaction, L1Contracts, L1FeeParams,
     L1Number, L2Number, MessageIndex, SealedBlock, SignedTransaction, StateRead, Transaction, inbox_inputs,
-    predeploys::{OUTBOX, OUTBOX_ROOT_SLOT},
+    predeploys::{HISTORY, OUTBOX, OUTBOX_ROOT_SLOT},
 };
 
 use crate::{Config, Error, Follow, Mode, Step};
@@ -77,6 +78,7 @@ fn empty_store() -> Store {
     // Something to commit to: an outbox with a root.
     let slot = U256::from(OUTBOX_ROOT_SLOT);
     state.insert(OUTBOX, 1, U256::ZERO, Bytes::from_static(&[0]), BTreeMap::from([(slot, U256::from(0xabc))]));
+    state.insert(HISTORY, 1, U256::ZERO, HISTORY_STORAGE_CODE.clone(), BTreeMap::new());
     Store::in_memory(&Genesis { config: chain(), state }).unwrap()
 }
 
