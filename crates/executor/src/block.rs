@@ -50,12 +50,19 @@ pub(crate) struct Block<'p> {
 
 /// What only one worker at a time may do.
 struct Token {
-    committer: Committer,
+    /// Until the block ends.
+    committer: Option<Committer>,
     started: bool,
     /// Transactions executed again since many were as foreseen.
     chain: usize,
     /// Runs for which the next chain is executed by one worker.
     alone_runs: usize,
+}
+
+impl Token {
+    fn committer(&mut self) -> &mut Committer {
+        self.committer.as_mut().expect("the block ends when nothing is left to commit")
+    }
 }
 
 /// A lane and how much of the log it has learnt.
@@ -90,13 +97,22 @@ impl<'p> Block<'p> {
             took_ns,
             claimed: AtomicUsize::new(0),
             ready,
-            token: Mutex::new(Token { committer, started: commit.is_some(), chain: 0, alone_runs: CHAIN_RUNS }),
+            token: Mutex::new(Token {
+                committer: Some(committer),
+                started: commit.is_some(),
+                chain: 0,
+                alone_runs: CHAIN_RUNS,
+            }),
             committed: AtomicUsize::new(0),
             log: RwLock::new(commit.into_iter().map(Arc::new).collect()),
             alone_until: Mutex::new(0),
             alone_over: Condvar::new(),
             stopped: AtomicBool::new(false),
         }
+    }
+
+    pub(crate) fn plan(&self) -> &'p Plan<'p> {
+        self.plan
     }
 
     /// Works until nothing is left to claim, and commits what is ready then.
@@ -138,13 +154,18 @@ impl<'p> Block<'p> {
         self.alone_over.notify_all();
     }
 
-    /// Ends the block, when all workers have ended and none has failed. Also tells how long each run took.
-    pub(crate) fn end(self) -> (Committer, Vec<(Range<usize>, Duration)>) {
-        let token = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// The committer, for the first to ask when all is committed.
+    pub(crate) fn take(&self) -> Option<Committer> {
+        let is_over = self.committed.load(Ordering::Acquire) == self.runs.len();
+        let mut token = is_over.then(|| lock(&self.token)).filter(|token| token.started)?;
+        token.committer.take()
+    }
+
+    /// How long each run took.
+    pub(crate) fn took(self) -> impl Iterator<Item = (Range<usize>, Duration)> {
         let took = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
         // Runs of a chain are not timed one by one.
-        let timed = self.runs.into_iter().zip(took).filter(|(_, took)| !took.is_zero());
-        (token.committer, timed.collect())
+        self.runs.into_iter().zip(took).filter(|(_, took)| !took.is_zero())
     }
 
     fn note_time(&self, run: usize, start: Instant) {
@@ -165,7 +186,7 @@ impl<'p> Block<'p> {
         self.learn(worker);
         let transactions = self.runs[claimed.start].start..self.runs[claimed.end - 1].end;
         let start = Instant::now();
-        let commit = token.committer.execute(self.plan, transactions, &mut worker.lane)?;
+        let commit = token.committer().execute(self.plan, transactions, &mut worker.lane)?;
         if claimed.len() == 1 {
             self.note_time(claimed.start, start);
         }
@@ -195,7 +216,7 @@ impl<'p> Block<'p> {
     fn start(&self, token: &mut Token, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
         if !token.started {
             token.started = true;
-            let commit = token.committer.start(self.plan, &mut worker.lane)?;
+            let commit = token.committer().start(self.plan, &mut worker.lane)?;
             self.publish([commit]);
         }
         Ok(())
@@ -203,7 +224,7 @@ impl<'p> Block<'p> {
 
     fn commit(&self, token: &mut Token, worker: &mut Worker<'_>, run: Run) -> Result<(), Error<Failed>> {
         self.learn(worker);
-        let done = token.committer.commit(self.plan, run, &mut worker.lane)?;
+        let done = token.committer().commit(self.plan, run, &mut worker.lane)?;
         metrics::counter!("executor_foreseen_total").increment(done.held as u64);
         metrics::counter!("executor_executed_again_total").increment(done.executed as u64);
         self.publish(done.commits);

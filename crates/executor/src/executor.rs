@@ -1,11 +1,10 @@
 //! The executor: how many work on a block, and what they keep.
 
 use std::{
-    iter,
     mem::take,
     num::NonZeroUsize,
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -20,13 +19,12 @@ use sluice_stf::{
     execute_plan,
     lanes::{Committer, Foresight, Lane, LedgerMemory},
 };
-use sluice_types::{
-    BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateChanges, StateRead, access_list_hash,
-};
+use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
 
 use crate::{
     block::{Block, Worker, lock},
     bulk,
+    closing::Closing,
     estimate::{Estimates, SHARED_TIME_MIN, transfers_time},
     list::Listed,
 };
@@ -35,9 +33,6 @@ use crate::{
 pub const WORKERS_MAX: usize = 16;
 /// Stack of a worker. Contracts may call each other a thousand deep.
 const STACK_SIZE_BYTES: usize = 64 << 20;
-
-/// Shares of changes and access list for each worker. Some accounts have many slots, so that equal shares are not equal work.
-const SHARES_PER_WORKER: usize = 4;
 
 /// Executes the blocks of one chain, and keeps what serves the next: analysed code, memory, and what calls cost.
 #[derive(Debug)]
@@ -147,19 +142,29 @@ impl Executor {
         match &self.pool {
             Some(pool) if time >= self.share_from && (runs.len() > 1 || !transfers.is_empty()) => {
                 metrics::counter!("executor_blocks_shared_total").increment(1);
+                let closing = Closing::new(self.workers);
                 let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
-                share(pool, plan, &block, state, workspaces)?;
-                let (mut committer, mut took) = block.end();
-                if !transfers.is_empty() && !bulk::settle(pool, plan, transfers.clone(), &mut committer, state) {
-                    let (runs, _) = estimates.cut(plan, transfers, self.workers);
-                    let commit = committer.forget_lanes();
-                    let block = Block::after(plan, runs, committer, Some(commit));
-                    share(pool, plan, &block, state, workspaces)?;
-                    let more;
-                    (committer, more) = block.end();
-                    took.extend(more);
+                let mut took: Vec<_>;
+                if transfers.is_empty() {
+                    share(pool, &block, Some(&closing), state, workspaces)?;
+                    took = block.took().collect();
+                } else {
+                    share(pool, &block, None, state, workspaces)?;
+                    let mut committer = block.take().expect("nobody else has asked");
+                    took = block.took().collect();
+                    if bulk::settle(pool, plan, transfers.clone(), &mut committer, state) {
+                        closing.start(committer);
+                        let workers = vec![(); self.workers];
+                        all(pool, workers, |()| closing.work());
+                    } else {
+                        let (runs, _) = estimates.cut(plan, transfers, self.workers);
+                        let commit = committer.forget_lanes();
+                        let block = Block::after(plan, runs, committer, Some(commit));
+                        share(pool, &block, Some(&closing), state, workspaces)?;
+                        took.extend(block.took());
+                    }
                 }
-                let (outcome, memory) = finish(pool, committer, self.workers);
+                let (outcome, memory) = closing.end().expect("all was committed");
                 *ledger = memory;
                 took.iter().for_each(|(run, took)| estimates.learn(plan, &outcome, run, *took));
                 Ok(outcome)
@@ -187,14 +192,16 @@ impl Executor {
         list: &BlockAccessList,
         committed: B256,
     ) -> Result<Outcome, crate::Error<S::Error>> {
-        let given = access_list_hash(list);
-        if given != committed {
-            return Err(crate::Error::ListHash { given, committed });
-        }
-        let outcome = match self.foretold(plan, state, list)? {
+        let outcome = match self.foretold(plan, state, list, committed)? {
             Some(outcome) => outcome,
             // Something did not hold: the list is wrong, or transactions are skipped, which it does not tell. The long way knows.
-            None => self.execute_plan(plan, state)?,
+            None => {
+                let given = access_list_hash(list);
+                if given != committed {
+                    return Err(crate::Error::ListHash { given, committed });
+                }
+                self.execute_plan(plan, state)?
+            }
         };
         if outcome.access_list != *list {
             return Err(crate::Error::WrongList { made: access_list_hash(&outcome.access_list), committed });
@@ -202,12 +209,13 @@ impl Executor {
         Ok(outcome)
     }
 
-    /// The outcome if all is as the list says.
+    /// The outcome if all is as the list says, and the list is the one that was committed to.
     fn foretold<S: StateRead + Sync>(
         &self,
         plan: &Plan<'_>,
         state: &S,
         list: &BlockAccessList,
+        committed: B256,
     ) -> Result<Option<Outcome>, Error<S::Error>> {
         let mut kept = lock(&self.kept);
         let Kept { workspaces, ledger, estimates } = &mut *kept;
@@ -217,52 +225,54 @@ impl Executor {
         };
         workspaces.resize_with(self.workers, Workspace::default);
         let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
-        let reader = Reader::new(state);
-        let mut lane = Lane::new(plan, 0, &reader, own);
-        let committer = Committer::new(plan, self.workers, take(ledger));
-        let foresight = Foresight::new(list, plan.len());
-        let listed =
-            Listed::start(plan, foresight, runs, committer, &mut lane).map_err(|error| reader.explain(error))?;
+        let closing = Closing::new(self.workers);
+        let listed: OnceLock<Listed<'_>> = OnceLock::new();
+        let work = |listed: &Listed<'_>, lane: &mut Lane<'_>| {
+            listed.work(lane);
+            if listed.has_failed() {
+                closing.give_up();
+            } else if let Some(committer) = listed.take() {
+                closing.start(committer);
+            }
+            closing.work();
+        };
         pool.in_place_scope(|scope| {
             for (id, workspace) in (1..).zip(others) {
-                let listed = &listed;
-                scope.spawn(move |_| listed.work(&mut Lane::new(plan, id, &Reader::new(state), workspace)));
+                let (work, listed, closing) = (&work, &listed, &closing);
+                scope.spawn(move |_| {
+                    // One checks the list while another reads it, because both take long.
+                    let is_right = id > 1 || access_list_hash(list) == committed;
+                    closing.wait(|| listed.get().is_some());
+                    let Some(listed) = listed.get() else { return };
+                    if !is_right {
+                        listed.fail();
+                    }
+                    work(listed, &mut Lane::new(plan, id, &Reader::new(state), workspace));
+                });
             }
-            listed.work(&mut lane);
-        });
-        Ok(listed.end().map(|committer| {
-            let (outcome, memory) = finish(pool, committer, self.workers);
+            let reader = Reader::new(state);
+            let mut lane = Lane::new(plan, 0, &reader, own);
+            let committer = Committer::new(plan, self.workers, take(ledger));
+            match Listed::start(plan, Foresight::new(list, plan.len()), runs, committer, &mut lane) {
+                Ok(started) => {
+                    let listed = listed.get_or_init(|| started);
+                    closing.wake();
+                    work(listed, &mut lane);
+                    Ok(())
+                }
+                Err(error) => {
+                    closing.give_up();
+                    Err(reader.explain(error))
+                }
+            }
+        })?;
+        // Who checks the list may have come last.
+        let is_good = listed.get().is_some_and(|listed| !listed.has_failed());
+        Ok(closing.end().filter(|_| is_good).map(|(outcome, memory)| {
             *ledger = memory;
             outcome
         }))
     }
-}
-
-/// Makes changes and access list on the caller's thread and on those of the pool.
-fn finish(pool: &ThreadPool, committer: Committer, workers: usize) -> (Outcome, LedgerMemory) {
-    let (ending, shares) = committer.end(workers * SHARES_PER_WORKER);
-    let sorted = all(pool, shares, |share| ending.sort(share));
-    // One makes the changes, which are one tree, and the others the list.
-    let size = sorted.len().div_ceil((workers - 1).max(1));
-    let tasks = iter::once(None).chain(sorted.chunks(size).map(Some)).collect();
-    let made = all(pool, tasks, |task| match task {
-        None => Product::Changes(ending.changes(&sorted)),
-        Some(sorted) => Product::Piece(ending.list(sorted)),
-    });
-    let (mut changes, mut pieces) = (StateChanges::default(), Vec::new());
-    for product in made {
-        match product {
-            Product::Changes(made) => changes = made,
-            Product::Piece(piece) => pieces.push(piece),
-        }
-    }
-    ending.finish(changes, pieces)
-}
-
-/// What a worker makes at the end of a block.
-enum Product {
-    Changes(StateChanges),
-    Piece(BlockAccessList),
 }
 
 /// Does each task on the caller's thread or on one of the pool, and gives what they make, in order.
@@ -284,20 +294,27 @@ pub(crate) fn all<T: Send, M: Send>(pool: &ThreadPool, tasks: Vec<T>, make: impl
     tasks.into_iter().map(|task| made(task).expect("every task was claimed by somebody")).collect()
 }
 
-/// Executes a block on the caller's thread and on those of the pool.
+/// Executes a block on the caller's thread and on those of the pool, to its end if it has one.
 fn share<S: StateRead + Sync>(
     pool: &ThreadPool,
-    plan: &Plan<'_>,
     block: &Block<'_>,
+    closing: Option<&Closing>,
     state: &S,
     workspaces: &mut [Workspace],
 ) -> Result<(), Error<S::Error>> {
     let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
     let work = |id: usize, workspace: &mut Workspace| {
         let reader = Reader::new(state);
-        if let Err(error) = block.work(&mut Worker::new(Lane::new(plan, id, &reader, workspace))) {
+        let worked = block.work(&mut Worker::new(Lane::new(block.plan(), id, &reader, workspace)));
+        if let Err(error) = worked {
             block.stop();
             lock(&failure).get_or_insert(reader.explain(error));
+            closing.inspect(|closing| closing.give_up());
+        } else if let Some(closing) = closing {
+            if let Some(committer) = block.take() {
+                closing.start(committer);
+            }
+            closing.work();
         }
     };
     let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");

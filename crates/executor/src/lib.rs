@@ -15,6 +15,7 @@
 //!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
 //!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
 //!     ├──────► list: the same from an access list, where nothing is executed twice
+//!     ├──────► closing: changes and access list, made by all workers
 //!     └──────► ahead: the state to execute on while the blocks before are still being sealed
 //! ```
 //!
@@ -23,6 +24,7 @@
 mod ahead;
 mod block;
 mod bulk;
+mod closing;
 mod error;
 mod estimate;
 mod executor;

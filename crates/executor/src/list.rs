@@ -3,7 +3,7 @@
 use std::{
     ops::Range,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -23,7 +23,7 @@ pub(crate) struct Listed<'p> {
     runs: Vec<Range<usize>>,
     claimed: AtomicUsize,
     ready: Vec<Mutex<Option<Run>>>,
-    token: Mutex<Committer>,
+    token: Mutex<Option<Committer>>,
     /// Runs that are committed. Only whoever holds the token changes it.
     committed: AtomicUsize,
     /// Something did not hold.
@@ -53,7 +53,7 @@ impl<'p> Listed<'p> {
             claimed: AtomicUsize::new(0),
             ready: runs.iter().map(|_| Mutex::new(None)).collect(),
             runs,
-            token: Mutex::new(committer),
+            token: Mutex::new(Some(committer)),
             committed: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
         })
@@ -73,7 +73,8 @@ impl<'p> Listed<'p> {
     fn commit_ready(&self) {
         loop {
             {
-                let Ok(mut committer) = self.token.try_lock() else { return };
+                let Ok(mut token) = self.token.try_lock() else { return };
+                let Some(committer) = token.as_mut() else { return };
                 while let Some(run) = self.next_ready().and_then(|run| lock(run).take()) {
                     if !committer.commit_all(self.plan, run) {
                         self.failed.store(true, Ordering::Release);
@@ -93,9 +94,19 @@ impl<'p> Listed<'p> {
         self.ready.get(self.committed.load(Ordering::Acquire))
     }
 
-    /// The committer, if all has held.
-    pub(crate) fn end(self) -> Option<Committer> {
-        let committer = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (!self.failed.into_inner() && self.committed.into_inner() == self.runs.len()).then_some(committer)
+    /// The committer, for the first to ask when all is committed.
+    pub(crate) fn take(&self) -> Option<Committer> {
+        let is_over = self.committed.load(Ordering::Acquire) == self.runs.len();
+        is_over.then(|| lock(&self.token).take()).flatten()
+    }
+
+    /// The list is not the one that was committed to.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Something did not hold.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 }

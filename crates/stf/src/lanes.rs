@@ -359,12 +359,12 @@ impl Ending {
     }
 
     /// The changes, from all shares in their order.
-    pub fn changes(&self, sorted: &[Sorted]) -> StateChanges {
+    pub fn changes<'s>(&self, sorted: impl Iterator<Item = &'s Sorted> + Clone) -> StateChanges {
         products::changes(&self.ledger, sorted)
     }
 
     /// A piece of the access list, from shares that follow each other.
-    pub fn list(&self, sorted: &[Sorted]) -> BlockAccessList {
+    pub fn list<'s>(&self, sorted: impl Iterator<Item = &'s Sorted> + Clone) -> BlockAccessList {
         products::list(&self.ledger, sorted)
     }
 

@@ -76,9 +76,9 @@ pub(crate) fn sort(ledger: &Ledger, Share { mut keys }: Share) -> Sorted {
 }
 
 /// Makes the changes of all accounts.
-pub(crate) fn changes(ledger: &Ledger, sorted: &[Sorted]) -> StateChanges {
-    let mut changes = Changes::with_capacity(sorted.iter().map(|sorted| sorted.keys.len()).sum());
-    for (row, slots) in sorted.iter().flat_map(Sorted::accounts) {
+pub(crate) fn changes<'s>(ledger: &Ledger, sorted: impl Iterator<Item = &'s Sorted> + Clone) -> StateChanges {
+    let mut changes = Changes::with_capacity(sorted.clone().map(|sorted| sorted.keys.len()).sum());
+    for (row, slots) in sorted.flat_map(Sorted::accounts) {
         let (account, logs) = ledger.account(row);
         changes.add(ledger, account, logs, slots);
     }
@@ -86,9 +86,9 @@ pub(crate) fn changes(ledger: &Ledger, sorted: &[Sorted]) -> StateChanges {
 }
 
 /// Makes the list of some accounts, which may be all.
-pub(crate) fn list(ledger: &Ledger, sorted: &[Sorted]) -> BlockAccessList {
-    let mut list = BlockAccessList::with_capacity(sorted.iter().map(|sorted| sorted.keys.len()).sum());
-    for (row, slots) in sorted.iter().flat_map(Sorted::accounts) {
+pub(crate) fn list<'s>(ledger: &Ledger, sorted: impl Iterator<Item = &'s Sorted> + Clone) -> BlockAccessList {
+    let mut list = BlockAccessList::with_capacity(sorted.clone().map(|sorted| sorted.keys.len()).sum());
+    for (row, slots) in sorted.flat_map(Sorted::accounts) {
         let (account, logs) = ledger.account(row);
         list.push(access(ledger, account, logs, slots));
     }
