@@ -10,7 +10,7 @@ use std::{sync::Arc, thread, time::Duration};
 use alloy_primitives::{Address, B256, Bytes, U256, address, bytes};
 use sluice_executor::{Ahead, AheadError, ExecutedBlock, Executor, hash_promise};
 use sluice_stf::execute_block;
-use sluice_types::{BlockInput, InputTransaction, L2Number, Outcome, StateRead, predeploys::HISTORY};
+use sluice_types::{BlockInput, InputTransaction, L2Number, Outcome, SealedBlock, StateRead, predeploys::HISTORY};
 use world::{Draft, World, user};
 
 /// Stores the hash of the block before in slot 0, and what the history contract says of the number in its input in slot 1.
@@ -58,15 +58,8 @@ fn inputs(world: &World) -> Vec<BlockInput> {
 
 /// The header of a block as far as execution knows it, and its hash, which depends on all that it did.
 fn seal(world: &World, input: &BlockInput, outcome: &Outcome, parent_hash: B256) -> (sluice_types::Header, B256) {
-    let facts = sluice_types::HeaderFacts {
-        number: input.number,
-        timestamp: input.timestamp,
-        beneficiary: input.beneficiary,
-        l1_origin: &input.l1_origin,
-    };
-    let header = sluice_types::seal_header(&world.config, parent_hash, &facts, outcome, (B256::ZERO, B256::ZERO));
-    let hash = header.hash_slow();
-    (header, hash)
+    let sealed = SealedBlock::seal(&world.config, parent_hash, input.clone(), outcome, B256::ZERO);
+    (sealed.block.header, sealed.hash)
 }
 
 /// One block after the other.

@@ -11,7 +11,7 @@ use std::{
 
 use sluice_derive::DerivedBlock;
 use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise, recover_all};
-use sluice_store::{BlockCommit, Snapshot, Store};
+use sluice_store::{BlockCommit, Snapshot, Store, ordered_root};
 use sluice_types::{BlockInput, CommittedBatch, Outcome, SealedBlock, StateChanges, sender_of, unsealed_header};
 
 use crate::{
@@ -113,7 +113,7 @@ fn commit(store: &Store, batch: &CommittedBatch, block: Executed) -> Result<(), 
     outcome.changes = StateChanges::clone(&changes);
     before.write_parent_hash(&mut outcome).map_err(|error| failed(error.to_string()))?;
     let (state_root, trie) = store.state_root(&outcome.changes)?;
-    let sealed = SealedBlock::seal(store.config(), parent.hash, input, &outcome, state_root);
+    let sealed = SealedBlock::seal_with(store.config(), parent.hash, input, &outcome, (state_root, ordered_root));
     if number == batch.header.last_block {
         let after = ExecutedBlock::new(number.0, changes, Default::default());
         let after = Ahead::new(store.state(parent.number())?, parent.number().0, &[Arc::new(after)]);

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use alloy_primitives::B256;
-use sluice_store::{BlockCommit, Store, TrieChanges};
+use sluice_store::{BlockCommit, Store, TrieChanges, ordered_root};
 use sluice_types::{L2Number, OrderedBlock, Outcome, SealedBlock, StateChanges};
 
 use crate::{
@@ -51,7 +51,7 @@ impl Sealer {
         let (parent_number, parent_hash) = *self.sealed.back().expect("the last block stays");
         debug_assert_eq!(parent_number.next(), number, "blocks are sealed in order");
         let sealed = timed("sequencer_seal_seconds", || {
-            SealedBlock::seal(store.config(), parent_hash, input, &outcome, state_root)
+            SealedBlock::seal_with(store.config(), parent_hash, input, &outcome, (state_root, ordered_root))
         });
         hash.send(sealed.hash);
         report(&outcome, &sealed);

@@ -35,6 +35,7 @@ mod hashed;
 mod keccak;
 mod naive;
 mod node;
+mod ordered;
 mod output;
 mod partial;
 mod proof;
@@ -51,6 +52,7 @@ pub use changes::TrieChanges;
 pub use error::Error;
 pub use hashed::{HashedAccount, HashedChanges};
 pub use naive::naive_state_root;
+pub use ordered::ordered_root;
 pub use partial::PartialTrie;
 pub use proof::{AccountProof, StorageProof, prove};
 #[cfg(feature = "std")]

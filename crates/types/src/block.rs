@@ -1,19 +1,20 @@
 //! One rollup's block: what goes in, what comes out, and the header that seals it.
 
 use alloc::vec::Vec;
+use core::mem::take;
 
 use alloy_consensus::{
     EMPTY_OMMER_ROOT_HASH, Header,
     constants::{EMPTY_ROOT_HASH, EMPTY_WITHDRAWALS},
 };
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{Address, B64, B256, Bloom, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BlockAccessList, ChainConfig, L1Number, L2Number, MessageIndex, Receipt, StateChanges, Transaction, receipts_root,
-    transactions_root,
+    BlockAccessList, ChainConfig, L1Number, L2Number, MessageIndex, Receipt, StateChanges, Transaction,
+    receipt::receipts_root_and_bloom, transaction::ordered_root,
 };
 
 /// The facts of an L1 block that L2 blocks building on it may read.
@@ -152,6 +153,9 @@ pub struct Block {
     pub inbox_transactions: usize,
 }
 
+/// Computes the root of the trie that maps the RLP of each index to the value there.
+pub type OrderedRoot = fn(&[Vec<u8>]) -> B256;
+
 /// A block together with its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBlock {
@@ -163,6 +167,9 @@ pub struct SealedBlock {
 
 impl SealedBlock {
     /// Seals what was executed: takes the executed transactions out of the input and writes the header.
+    ///
+    /// The header is Ethereum's, by Osaka rules, with three fields given a meaning here: `extra_data` is the 32-byte hash of the RLP
+    /// of the block access list; `mix_hash` and `parent_beacon_block_root` are the L1 origin's.
     pub fn seal(
         config: &ChainConfig,
         parent_hash: B256,
@@ -170,24 +177,47 @@ impl SealedBlock {
         outcome: &Outcome,
         state_root: B256,
     ) -> Self {
+        Self::seal_with(config, parent_hash, input, outcome, (state_root, ordered_root))
+    }
+
+    /// The same with another way to compute the roots of transactions and receipts, which must give the same.
+    pub fn seal_with(
+        config: &ChainConfig,
+        parent_hash: B256,
+        mut input: BlockInput,
+        outcome: &Outcome,
+        (state_root, ordered_root): (B256, OrderedRoot),
+    ) -> Self {
         let mut transactions = Vec::with_capacity(outcome.executed.len());
         let mut senders = Vec::with_capacity(outcome.executed.len());
         let mut inbox_transactions = 0;
         let mut executed = outcome.executed.iter().copied().peekable();
-        for (index, tx) in input.transactions.into_iter().enumerate() {
+        for (index, tx) in take(&mut input.transactions).into_iter().enumerate() {
             if executed.next_if_eq(&index).is_some() {
                 inbox_transactions += usize::from(index < input.inbox_transactions);
                 transactions.push(tx.transaction);
                 senders.push(tx.sender);
             }
         }
-        let facts = HeaderFacts {
-            number: input.number,
-            timestamp: input.timestamp,
+        let transactions_root = ordered_root(&transactions.iter().map(Transaction::encode).collect::<Vec<_>>());
+        let (receipts_root, logs_bloom) = receipts_root_and_bloom(&outcome.receipts, ordered_root);
+        let header = Header {
+            parent_hash,
+            ommers_hash: EMPTY_OMMER_ROOT_HASH,
             beneficiary: input.beneficiary,
-            l1_origin: &input.l1_origin,
+            state_root,
+            transactions_root,
+            receipts_root,
+            logs_bloom,
+            extra_data: access_list_hash(&outcome.access_list).into(),
+            mix_hash: input.l1_origin.prev_randao,
+            withdrawals_root: Some(EMPTY_WITHDRAWALS),
+            blob_gas_used: Some(0),
+            excess_blob_gas: Some(0),
+            parent_beacon_block_root: Some(input.l1_origin.parent_beacon_block_root),
+            requests_hash: Some(EMPTY_REQUESTS_HASH),
+            ..unsealed_header(config, &input, outcome)
         };
-        let header = seal_header(config, parent_hash, &facts, outcome, (transactions_root(&transactions), state_root));
         Self {
             hash: header.hash_slow(),
             block: Block {
@@ -214,56 +244,6 @@ pub fn access_list_hash(list: &BlockAccessList) -> B256 {
     let mut encoded = Vec::with_capacity(list.length());
     list.encode(&mut encoded);
     keccak256(encoded)
-}
-
-/// What a header says that comes from the input.
-#[derive(Clone, Copy, Debug)]
-pub struct HeaderFacts<'a> {
-    /// Block number.
-    pub number: L2Number,
-    /// Seconds.
-    pub timestamp: u64,
-    /// Receives the tips.
-    pub beneficiary: Address,
-    /// L1 block built on.
-    pub l1_origin: &'a L1Origin,
-}
-
-/// Writes the header of a block: Ethereum's, by Osaka rules, with three fields given a meaning here.
-///
-/// Shape: `extra_data` is the 32-byte hash of the RLP of the block access list; `mix_hash` and `parent_beacon_block_root` are the
-/// L1 origin's. `roots` is (transactions root, state root).
-pub fn seal_header(
-    config: &ChainConfig,
-    parent_hash: B256,
-    facts: &HeaderFacts<'_>,
-    outcome: &Outcome,
-    roots: (B256, B256),
-) -> Header {
-    Header {
-        parent_hash,
-        ommers_hash: EMPTY_OMMER_ROOT_HASH,
-        beneficiary: facts.beneficiary,
-        state_root: roots.1,
-        transactions_root: roots.0,
-        receipts_root: receipts_root(&outcome.receipts),
-        logs_bloom: outcome.receipts.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | receipt.bloom()),
-        difficulty: U256::ZERO,
-        number: facts.number.0,
-        gas_limit: config.block_gas_limit,
-        gas_used: outcome.gas_used,
-        timestamp: facts.timestamp,
-        extra_data: access_list_hash(&outcome.access_list).into(),
-        mix_hash: facts.l1_origin.prev_randao,
-        nonce: B64::ZERO,
-        base_fee_per_gas: Some(outcome.base_fee_wei),
-        withdrawals_root: Some(EMPTY_WITHDRAWALS),
-        blob_gas_used: Some(0),
-        excess_blob_gas: Some(0),
-        parent_beacon_block_root: Some(facts.l1_origin.parent_beacon_block_root),
-        requests_hash: Some(EMPTY_REQUESTS_HASH),
-        ..Header::default()
-    }
 }
 
 /// The header of an executed block as far as the next one must know it before it is sealed: number, timestamp and fees.

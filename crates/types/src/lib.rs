@@ -30,8 +30,8 @@ mod transaction;
 
 pub use batch::{BATCH_BLOBS_MAX, BatchBlock, BatchHeader, CommittedBatch};
 pub use block::{
-    Block, BlockInput, HeaderFacts, InputTransaction, L1Origin, Outcome, SealedBlock, Skip, SkippedTransaction,
-    access_list_hash, seal_header, unsealed_header,
+    Block, BlockInput, InputTransaction, L1Origin, OrderedRoot, Outcome, SealedBlock, Skip, SkippedTransaction,
+    access_list_hash, unsealed_header,
 };
 pub use config::{ChainConfig, GenesisAccount, L1Contracts};
 pub use error::{Error, Severity};
@@ -41,11 +41,9 @@ pub use inbox::{InboxMessage, MessageKind, alias_l1_address, undo_l1_alias};
 pub use inbox_input::{inbox_fits, inbox_gas, inbox_inputs};
 pub use numbers::{BatchIndex, Height, L1Number, L2Number, MessageIndex, RollupId};
 pub use ordered::{Certificate, OrderedBlock, RollupSection};
-pub use receipt::{Receipt, receipts_root};
+pub use receipt::Receipt;
 pub use state::{Account, AccountChange, EMPTY_CODE_HASH, GenesisState, StateChanges, StateRead};
-pub use transaction::{
-    DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, sender_of, transactions_root,
-};
+pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, sender_of};
 
 pub use alloy_consensus::Header;
 pub use alloy_eip7928::BlockAccessList;

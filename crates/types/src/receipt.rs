@@ -6,6 +6,8 @@ use alloy_consensus::constants::EIP4844_TX_TYPE_ID;
 use alloy_primitives::{Address, B256, Bloom, Log, U256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 
+use crate::OrderedRoot;
+
 /// What one executed transaction did.
 ///
 /// The consensus part is [`Receipt::encode_2718`]: type byte unless legacy, then `rlp([status, cumulative_gas, bloom, logs])`,
@@ -40,11 +42,15 @@ impl Receipt {
 
     /// The consensus encoding, as it stands in the receipts trie.
     pub fn encode_2718(&self, out: &mut dyn alloy_rlp::BufMut) {
+        self.encode_with(&self.bloom(), out);
+    }
+
+    /// The consensus encoding with the bloom of the logs, which takes longer to make than all else.
+    fn encode_with(&self, bloom: &Bloom, out: &mut dyn alloy_rlp::BufMut) {
         debug_assert_ne!(self.tx_type, EIP4844_TX_TYPE_ID, "type 3 never executes here");
         if self.tx_type != 0 {
             out.put_u8(self.tx_type);
         }
-        let bloom = self.bloom();
         let payload_length =
             self.success.length() + self.cumulative_gas_used.length() + bloom.length() + self.logs.length();
         alloy_rlp::Header { list: true, payload_length }.encode(out);
@@ -61,7 +67,15 @@ impl Receipt {
     }
 }
 
-/// Root of the trie of consensus-encoded receipts.
-pub fn receipts_root(receipts: &[Receipt]) -> B256 {
-    alloy_consensus::proofs::ordered_trie_root_with_encoder(receipts, |receipt, out| receipt.encode_2718(out))
+/// Root of the trie of consensus-encoded receipts, and the bloom of all their logs.
+pub(crate) fn receipts_root_and_bloom(receipts: &[Receipt], ordered_root: OrderedRoot) -> (B256, Bloom) {
+    let mut all = Bloom::ZERO;
+    let encode = |receipt: &Receipt| {
+        let (bloom, mut out) = (receipt.bloom(), Vec::new());
+        receipt.encode_with(&bloom, &mut out);
+        all |= bloom;
+        out
+    };
+    let encoded: Vec<_> = receipts.iter().map(encode).collect();
+    (ordered_root(&encoded), all)
 }

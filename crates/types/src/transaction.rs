@@ -179,7 +179,7 @@ impl Transaction {
     }
 }
 
-/// Root of the trie of EIP-2718 encoded transactions.
-pub fn transactions_root(transactions: &[Transaction]) -> B256 {
-    alloy_consensus::proofs::ordered_trie_root_with_encoder(transactions, |tx, out| out.put_slice(&tx.encode()))
+/// Root of the trie that maps the RLP of each index to the value there.
+pub(crate) fn ordered_root(values: &[Vec<u8>]) -> B256 {
+    alloy_consensus::proofs::ordered_trie_root_with_encoder(values, |value, out| out.put_slice(value))
 }
