@@ -55,7 +55,6 @@ pub(crate) fn execute(shared: &Shared, executor: &Executor, block: Recovered) ->
     let ordered = (ordered.height, hash, ordered.timestamp_ms);
     let tip = tip.after(store, ordered, (&input, &outcome), executed);
     timed("sequencer_pool_seconds", || tell_pool(shared, tip, &changes, &input, &outcome));
-    shared.wake_for_work()?;
     Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, started }))
 }
 

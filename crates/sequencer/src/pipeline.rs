@@ -102,6 +102,10 @@ pub(crate) fn start(
                     if !advance(step, &executed, &failing, work) {
                         return;
                     }
+                    // After the block is on its way, since what this may find does not concern it.
+                    if let Err(error) = sharing.wake_for_work() {
+                        return fail(&failing, error);
+                    }
                 }
             }
         }
