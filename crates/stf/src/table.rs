@@ -135,7 +135,8 @@ impl AccountRow {
         self.exists = now.exists;
         let info = &mut self.account.info;
         (info.balance, info.nonce, info.code_hash) = (now.balance, now.nonce, now.code_hash);
-        info.code = code.or_else(|| (now.code_hash == EMPTY_CODE_HASH).then(Bytecode::default));
+        // No code is not put there either before somebody asks: all cores would count its users in one place.
+        info.code = code;
     }
 }
 
@@ -213,6 +214,8 @@ pub(crate) struct Table<'a> {
     slot_of: HashMap<Place, u32, DefaultHashBuilder>,
     /// The row that was found last.
     found: Cell<u32>,
+    /// A new account, without even the code that is no code.
+    blank: revm::state::Account,
     pub(crate) accounts: Vec<AccountRow>,
     pub(crate) slots: Vec<SlotRow>,
     /// The transaction that executes.
@@ -233,6 +236,8 @@ impl<'a> Table<'a> {
         let mut tx = TransactionId::ZERO;
         // Rows that no transaction has loaded are marked with zero.
         tx.increment();
+        let mut blank = revm::state::Account::default();
+        blank.info.code = None;
         Self {
             state,
             codes,
@@ -241,6 +246,7 @@ impl<'a> Table<'a> {
             row_of,
             slot_of,
             found: Cell::new(NONE),
+            blank,
             accounts,
             slots,
             tx,
@@ -279,7 +285,7 @@ impl<'a> Table<'a> {
         let row = u32::try_from(self.accounts.len()).expect("a block touches fewer than 2^32 accounts");
         let mut account = AccountRow {
             address,
-            account: revm::state::Account::default(),
+            account: self.blank.clone(),
             exists: now.exists,
             start: now,
             is_foreseen: false,
