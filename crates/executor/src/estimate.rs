@@ -38,6 +38,11 @@ impl Estimates {
         })
     }
 
+    /// How long such calls took, if any was seen.
+    pub(crate) fn call(&self, kind: TxKind, selector: [u8; 4]) -> Option<Duration> {
+        self.ns.get(&(kind, selector)).copied().map(Duration::from_nanos)
+    }
+
     /// Learns from a run, which are these transactions, and took so long. Within it, time went where gas went.
     pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, run: &Range<usize>, took: Duration) {
         let first = outcome.executed.partition_point(|index| *index < run.start);
@@ -59,12 +64,14 @@ impl Estimates {
         }
     }
 
-    /// Cuts transactions into runs, and gives the time of all. Runs grow shorter towards the end.
+    /// Cuts transactions into runs, and gives the time of all. Runs grow shorter towards the end, and none reaches over one of
+    /// `cuts`, which ascend.
     pub(crate) fn cut(
         &self,
         plan: &Plan<'_>,
         transactions: Range<usize>,
         workers: usize,
+        cuts: &[usize],
     ) -> (Vec<Range<usize>>, Duration) {
         let Range { start: first, end } = transactions;
         let ns: Vec<_> = (first..end).map(|index| self.of(plan, index)).collect();
@@ -74,9 +81,11 @@ impl Estimates {
             in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
         };
         let mut runs = Vec::new();
+        let mut cuts = cuts.iter().skip_while(|cut| **cut <= first).peekable();
         let (mut start, mut run, mut left) = (first, 0, all);
         for (index, more) in (first..).zip(ns) {
-            if index > start && (run + more > bound(left) || index - start == RUN_TRANSACTIONS_MAX) {
+            let must = cuts.next_if(|cut| **cut <= index).is_some();
+            if index > start && (must || run + more > bound(left) || index - start == RUN_TRANSACTIONS_MAX) {
                 runs.push(start..index);
                 left -= run;
                 (start, run) = (index, 0);

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use sluice_stf::{
     Error, Plan, Workspace,
@@ -50,6 +50,8 @@ struct Kept {
     workspaces: Vec<Workspace>,
     ledger: LedgerMemory,
     estimates: Estimates,
+    /// Where the next block must be cut.
+    cuts: Vec<usize>,
 }
 
 impl std::fmt::Debug for Kept {
@@ -107,6 +109,18 @@ impl Executor {
         self.workers
     }
 
+    /// How long calls of a contract's function took, if any was seen. Waits while a block is being executed.
+    pub fn call_time(&self, contract: Address, selector: [u8; 4]) -> Option<Duration> {
+        lock(&self.kept).estimates.call(contract.into(), selector)
+    }
+
+    /// Lets no run of the next block reach over these places, which ascend: between them, transactions write what others write too.
+    ///
+    /// It changes how fast the block is executed, not what comes of it.
+    pub fn cut_next(&self, cuts: Vec<usize>) {
+        lock(&self.kept).cuts = cuts;
+    }
+
     /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
     pub fn forget_preimages(&self) {
         let mut kept = lock(&self.kept);
@@ -134,10 +148,11 @@ impl Executor {
     pub fn execute_plan<S: StateRead + Sync>(&self, plan: &Plan<'_>, state: &S) -> Result<Outcome, Error<S::Error>> {
         // A panic elsewhere cannot leave anything wrong behind: memory is emptied before use, and code is complete when inserted.
         let mut kept = lock(&self.kept);
-        let Kept { workspaces, ledger, estimates } = &mut *kept;
+        let Kept { workspaces, ledger, estimates, cuts } = &mut *kept;
+        let cuts = take(cuts);
         workspaces.resize_with(self.workers, Workspace::default);
         let transfers = bulk::find(plan);
-        let (runs, head_time) = estimates.cut(plan, 0..transfers.start, self.workers);
+        let (runs, head_time) = estimates.cut(plan, 0..transfers.start, self.workers, &cuts);
         let time = head_time + transfers_time(transfers.len());
         match &self.pool {
             Some(pool) if time >= self.share_from && (runs.len() > 1 || !transfers.is_empty()) => {
@@ -157,7 +172,7 @@ impl Executor {
                         let workers = vec![(); self.workers];
                         all(pool, workers, |()| closing.work());
                     } else {
-                        let (runs, _) = estimates.cut(plan, transfers, self.workers);
+                        let (runs, _) = estimates.cut(plan, transfers, self.workers, &cuts);
                         let commit = committer.forget_lanes();
                         let block = Block::after(plan, runs, committer, Some(commit));
                         share(pool, &block, Some(&closing), state, workspaces)?;
@@ -218,8 +233,9 @@ impl Executor {
         committed: B256,
     ) -> Result<Option<Outcome>, Error<S::Error>> {
         let mut kept = lock(&self.kept);
-        let Kept { workspaces, ledger, estimates } = &mut *kept;
-        let (runs, time) = estimates.cut(plan, 0..plan.len(), self.workers);
+        let Kept { workspaces, ledger, estimates, cuts } = &mut *kept;
+        let cuts = take(cuts);
+        let (runs, time) = estimates.cut(plan, 0..plan.len(), self.workers, &cuts);
         let Some(pool) = self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) else {
             return Ok(None);
         };

@@ -30,17 +30,22 @@ mod config;
 mod error;
 mod execute;
 mod handle;
+mod hot;
 mod pipeline;
 pub mod pool;
 mod propose;
 mod recover;
 mod seal;
 mod service;
+mod spread;
 mod tip;
 
 pub use config::{Clock, Config, block_bytes_max};
 pub use error::Error;
 pub use handle::{PoolHandle, SUBMISSIONS_MAX};
+pub use hot::{
+    HOT_BLOCKS_MAX, HOT_CALLS_MAX, HOT_LOCATIONS_MAX, HOT_SAMPLE, HOT_SHARE, HOT_WORDS_MAX, HOT_WRITES_MIN, HotKeys,
+};
 pub use pool::{Content, PoolTransaction, Rejection};
 pub use propose::BLOCK_MESSAGES_MAX;
 pub use service::{Sequencer, start};

@@ -1,0 +1,298 @@
+//! What blocks have shown about who writes where.
+//!
+//! Learnt from access lists of executed blocks only, never from code: a function of a contract is expected to write a hot location when
+//! most of its calls did; a function whose calls write here and there, when most of those with the same word among their arguments did.
+//!
+//! It is a guess, and only the order within a tip depends on it (see `spread.rs`): wrong or old, it costs time and nothing else.
+
+use std::{array, cmp::Reverse, collections::BTreeMap, hash::Hash, sync::Arc, time::Duration};
+
+use alloy_consensus::Transaction as _;
+use alloy_eip7928::StorageChange;
+use alloy_primitives::{
+    Address, B256, TxKind,
+    map::{HashMap, HashSet},
+};
+use sluice_executor::RUN_TIME;
+use sluice_types::{BlockAccessList, BlockInput, Outcome, SignedTransaction, Transaction};
+
+use crate::{
+    PoolTransaction,
+    spread::{Item, Location, spread},
+};
+
+/// Functions that are remembered, and as many words among arguments. What comes while memory is full is not learnt.
+pub const HOT_CALLS_MAX: usize = 4_096;
+/// Blocks after which what was not seen again is forgotten.
+pub const HOT_BLOCKS_MAX: u64 = 64;
+/// Fewest writes in one block that make a location hot.
+pub const HOT_WRITES_MIN: usize = 8;
+/// Of so many transactions of a block, at least one must write a hot location.
+pub const HOT_SHARE: usize = 128;
+/// Hot locations that are learnt from one block, the hottest.
+pub const HOT_LOCATIONS_MAX: usize = 64;
+/// Words of a call's arguments that are looked at, the first.
+pub const HOT_WORDS_MAX: usize = 4;
+/// Of a block with more than twice as many transactions, only every n-th is looked at.
+pub const HOT_SAMPLE: usize = 1_024;
+
+/// A contract's function.
+type Function = (Address, [u8; 4]);
+/// A word among the arguments of a function: which one, and its value.
+type Word = (Function, usize, B256);
+
+/// A bounded memory of which calls write where many write.
+#[derive(Debug, Default)]
+pub struct HotKeys {
+    /// Blocks learnt from.
+    blocks: u64,
+    functions: HashMap<Function, Seen>,
+    words: HashMap<Word, Seen>,
+}
+
+/// What was seen of a call.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// The block in which it was seen last.
+    block: u64,
+    writes: Writes,
+    ns: u64,
+}
+
+/// Where a call writes.
+#[derive(Clone, Copy, Debug)]
+enum Writes {
+    /// To this location, the hottest of several.
+    To(Location),
+    /// The word at one of these places tells.
+    AsWordsTell([bool; HOT_WORDS_MAX]),
+}
+
+impl HotKeys {
+    /// Learns from an executed block. `call_time` says how long calls of a function take; the executor knows.
+    pub fn learn(
+        &mut self,
+        input: &BlockInput,
+        outcome: &Outcome,
+        call_time: impl Fn(Address, [u8; 4]) -> Option<Duration>,
+    ) {
+        self.blocks += 1;
+        if self.blocks.is_multiple_of(HOT_BLOCKS_MAX) {
+            self.forget_old();
+        }
+        let hot = hot_locations(&outcome.access_list, outcome.executed.len());
+        if hot.is_empty() {
+            return;
+        }
+        let calls = Calls { input, outcome };
+        let ns = |(to, selector): Function| {
+            let time = call_time(to, selector).unwrap_or(RUN_TIME);
+            u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+        };
+        let functions = calls.expect(&hot, |call| Some(call.function));
+        for (function, location) in &functions.expected {
+            self.note_function(*function, Writes::To(*location), ns(*function));
+        }
+        // Functions that write here and there: their words tell more.
+        if functions.mixed.is_empty() {
+            return;
+        }
+        let words = |call: Call<'_>| {
+            let words = functions.mixed.contains(&call.function).then(|| call.words());
+            words.into_iter().flatten().flatten()
+        };
+        for (word, location) in calls.expect(&hot, words).expected {
+            let (function, at, _) = word;
+            let mut told = match self.functions.get(&function) {
+                Some(Seen { writes: Writes::AsWordsTell(told), .. }) => *told,
+                _ => [false; HOT_WORDS_MAX],
+            };
+            told[at] = true;
+            self.note_function(function, Writes::AsWordsTell(told), ns(function));
+            self.note_word(word, location, ns(function));
+        }
+    }
+
+    /// Puts transactions that are to be proposed, given in fee order, into an order in which they execute well. Pure.
+    pub fn order(&self, base_fee_wei: u64, chosen: Vec<Arc<PoolTransaction>>) -> Vec<Arc<PoolTransaction>> {
+        if self.functions.is_empty() {
+            return chosen;
+        }
+        let same_tip =
+            |a: &Arc<PoolTransaction>, b: &Arc<PoolTransaction>| a.tip_wei(base_fee_wei) == b.tip_wei(base_fee_wei);
+        let hot = |tx: &SignedTransaction| self.expected(Call::of(tx.kind(), tx.input())?);
+        let mut order = Vec::with_capacity(chosen.len());
+        for band in chosen.chunk_by(same_tip) {
+            let first = order.len();
+            let items: Vec<_> = band.iter().map(|tx| Item { sender: tx.sender, hot: hot(&tx.transaction) }).collect();
+            if items.iter().any(|item| item.hot.is_some()) {
+                order.extend(spread(&items).into_iter().map(|index| first + index));
+            } else {
+                order.extend(first..first + band.len());
+            }
+        }
+        let mut chosen: Vec<_> = chosen.into_iter().map(Some).collect();
+        order.into_iter().filter_map(|index| chosen[index].take()).collect()
+    }
+
+    /// Where in a block other hot locations begin to be written, for [`Executor::cut_next`](sluice_executor::Executor::cut_next).
+    pub fn cuts(&self, input: &BlockInput) -> Vec<usize> {
+        if self.functions.is_empty() {
+            return Vec::new();
+        }
+        let location = |transaction: &Transaction| {
+            let call = Call::of(transaction.kind(), transaction.input())?;
+            self.expected(call).map(|(location, _)| location)
+        };
+        let locations: Vec<_> = input.transactions.iter().map(|tx| location(&tx.transaction)).collect();
+        (1..locations.len()).filter(|index| locations[index - 1] != locations[*index]).collect()
+    }
+
+    /// The hot location that a call is expected to write, and nanoseconds that it is expected to take.
+    fn expected(&self, call: Call<'_>) -> Option<(Location, u64)> {
+        let fresh = |seen: &&Seen| seen.is_fresh(self.blocks);
+        let function = self.functions.get(&call.function).filter(fresh)?;
+        match function.writes {
+            Writes::To(location) => Some((location, function.ns)),
+            Writes::AsWordsTell(told) => {
+                let words = call.words().into_iter().flatten().filter(|(_, at, _)| told[*at]);
+                let seen = words.filter_map(|word| self.words.get(&word)).find(fresh)?;
+                match seen.writes {
+                    Writes::To(location) => Some((location, seen.ns)),
+                    Writes::AsWordsTell(_) => None,
+                }
+            }
+        }
+    }
+
+    fn forget_old(&mut self) {
+        let blocks = self.blocks;
+        self.functions.retain(|_, seen| seen.is_fresh(blocks));
+        self.words.retain(|_, seen| seen.is_fresh(blocks));
+    }
+
+    fn note_function(&mut self, function: Function, writes: Writes, ns: u64) {
+        note(&mut self.functions, function, Seen { block: self.blocks, writes, ns });
+    }
+
+    fn note_word(&mut self, word: Word, location: Location, ns: u64) {
+        note(&mut self.words, word, Seen { block: self.blocks, writes: Writes::To(location), ns });
+    }
+}
+
+impl Seen {
+    fn is_fresh(&self, blocks: u64) -> bool {
+        blocks - self.block <= HOT_BLOCKS_MAX
+    }
+}
+
+fn note<K: Eq + Hash>(known: &mut HashMap<K, Seen>, key: K, seen: Seen) {
+    if known.len() < HOT_CALLS_MAX || known.contains_key(&key) {
+        known.insert(key, seen);
+    }
+}
+
+/// Locations that many transactions wrote, the hottest first, and of their writers those that are looked at, as
+/// places among those executed.
+fn hot_locations(list: &BlockAccessList, executed: usize) -> Vec<(Location, Vec<usize>)> {
+    let writes_min = (executed / HOT_SHARE).max(HOT_WRITES_MIN);
+    let slots = list.iter().flat_map(|account| account.storage_changes.iter().map(|slot| (account.address, slot)));
+    let mut hot: Vec<_> = slots.filter(|(_, slot)| slot.changes.len() >= writes_min).collect();
+    hot.sort_by_key(|(address, slot)| (Reverse(slot.changes.len()), *address, slot.slot));
+    hot.truncate(HOT_LOCATIONS_MAX);
+    let step = step(executed);
+    let writers = |changes: &[StorageChange]| {
+        // Index 0 is before the first transaction.
+        let places = changes.iter().filter_map(|change| change.block_access_index.get().checked_sub(1));
+        let places = places.filter_map(|place| usize::try_from(place).ok());
+        places.filter(|place| place.is_multiple_of(step)).collect()
+    };
+    hot.into_iter().map(|(address, slot)| ((address, slot.slot), writers(&slot.changes))).collect()
+}
+
+/// Every how many transactions of so many one is looked at.
+fn step(executed: usize) -> usize {
+    (executed / HOT_SAMPLE).max(1)
+}
+
+/// A call as its sender wrote it.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    function: Function,
+    arguments: &'a [u8],
+}
+
+impl<'a> Call<'a> {
+    /// `None` for what creates a contract.
+    fn of(kind: TxKind, input: &'a [u8]) -> Option<Self> {
+        let selector = input.first_chunk().copied().unwrap_or_default();
+        Some(Self { function: (*kind.to()?, selector), arguments: input.get(4..).unwrap_or_default() })
+    }
+
+    fn words(self) -> [Option<Word>; HOT_WORDS_MAX] {
+        let mut words = self.arguments.chunks_exact(32).map(B256::from_slice);
+        array::from_fn(|at| Some((self.function, at, words.next()?)))
+    }
+}
+
+/// The calls of a block.
+struct Calls<'a> {
+    input: &'a BlockInput,
+    outcome: &'a Outcome,
+}
+
+/// Where what calls have in common makes expect them.
+struct Expected<T> {
+    /// In order, so that it does not depend on chance what is left out when memory is full.
+    expected: BTreeMap<T, Location>,
+    /// What many writers have in common, and most others that have it did not write there.
+    mixed: HashSet<T>,
+}
+
+impl Calls<'_> {
+    /// The call executed at this place.
+    fn get(&self, place: usize) -> Option<Call<'_>> {
+        let transaction = &self.input.transactions.get(*self.outcome.executed.get(place)?)?.transaction;
+        Call::of(transaction.kind(), transaction.input())
+    }
+
+    /// Of what the writers have in common, what tells that a call writes there.
+    fn expect<'c, T: Copy + Ord + Hash, I: IntoIterator<Item = T>>(
+        &'c self,
+        hot: &[(Location, Vec<usize>)],
+        traits: impl Fn(Call<'c>) -> I,
+    ) -> Expected<T> {
+        let all = |place: usize| self.get(place).into_iter().flat_map(&traits);
+        let mut writes: Vec<(Location, HashMap<T, usize>)> = Vec::with_capacity(hot.len());
+        let mut totals: HashMap<T, usize> = HashMap::default();
+        for (location, places) in hot {
+            let mut counts: HashMap<T, usize> = HashMap::default();
+            places.iter().flat_map(|place| all(*place)).for_each(|each| *counts.entry(each).or_default() += 1);
+            counts.retain(|_, count| *count >= HOT_WRITES_MIN);
+            totals.extend(counts.keys().map(|each| (*each, 0)));
+            writes.push((*location, counts));
+        }
+        let executed = self.outcome.executed.len();
+        for each in (0..executed).step_by(step(executed)).flat_map(all) {
+            totals.entry(each).and_modify(|total| *total += 1);
+        }
+        let mut expected = BTreeMap::new();
+        let mut mixed = HashSet::default();
+        // The hottest come first, and the first counts.
+        for (location, counts) in writes {
+            for (each, count) in counts {
+                // Three quarters, since those that fail write nothing.
+                if 4 * count >= 3 * totals[&each] {
+                    expected.entry(each).or_insert(location);
+                } else {
+                    mixed.insert(each);
+                }
+            }
+        }
+        mixed.retain(|each| !expected.contains_key(each));
+        Expected { expected, mixed }
+    }
+}
+
+#[cfg(test)]
+mod tests;
