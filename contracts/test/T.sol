@@ -11,6 +11,7 @@ interface Vm {
 
     function warp(uint256) external;
     function roll(uint256) external;
+    function chainId(uint256) external;
     function setBlockhash(uint256, bytes32) external;
     function blobhashes(bytes32[] calldata) external;
     function prank(address) external;
@@ -33,6 +34,14 @@ interface Vm {
     function expectRevert(bytes4) external;
     function expectRevert(bytes calldata) external;
     function readFile(string calldata) external view returns (string memory);
+    function parseJsonUint(string calldata, string calldata) external pure returns (uint256);
+    function parseJsonUintArray(string calldata, string calldata) external pure returns (uint256[] memory);
+    function parseJsonAddress(string calldata, string calldata) external pure returns (address);
+    function parseJsonBytes32(string calldata, string calldata) external pure returns (bytes32);
+    function parseJsonBytes32Array(string calldata, string calldata) external pure returns (bytes32[] memory);
+    function parseJsonBytes(string calldata, string calldata) external pure returns (bytes memory);
+    function parseJsonBytesArray(string calldata, string calldata) external pure returns (bytes[] memory);
+    function toString(uint256) external pure returns (string memory);
     function cool(address) external;
     function snapshotGasLastCall(string calldata, string calldata) external returns (uint256);
     function trim(string calldata) external pure returns (string memory);

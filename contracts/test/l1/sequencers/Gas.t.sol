@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ISequencers} from "../../../src/l1/interfaces/ISequencers.sol";
+import {SignedMessages} from "../../../src/l1/sequencers/SignedMessages.sol";
+import {Stake} from "./Stake.sol";
+
+/// @dev What certificates cost as transactions of their own: with the 21,000 and the call data. The limits are those of
+/// docs/spec/sequencers.md. The dearest signers are a bare quorum, since each absent seat's key is taken off.
+/// forge-config: default.isolate = true
+contract SequencersGasTest is Stake {
+    address private constant ROLLUP = address(0x4040);
+    bytes32 private constant BATCH_HASH = keccak256("batch");
+
+    function test_Of4() public {
+        measure(4, 191_000);
+    }
+
+    function test_Of16() public {
+        measure(16, 204_000);
+    }
+
+    function test_Of64() public {
+        measure(64, 254_000);
+    }
+
+    function test_Of100() public {
+        measure(100, 297_000);
+    }
+
+    function test_Actions() public {
+        deploy();
+        fund(ALICE, 2 * PRICE);
+        for (uint256 i = 0; i < 2; ++i) {
+            ISequencers.Keys memory keys = keysOf(i, ALICE);
+            vm.prank(ALICE);
+            sequencers.lock(keys, contactOf(i));
+        }
+        vm.snapshotGasLastCall("sequencers", "Sequencers.lock");
+        vm.prank(ALICE);
+        sequencers.unlockSeat(1);
+        vm.snapshotGasLastCall("sequencers", "Sequencers.unlockSeat");
+    }
+
+    function measure(uint256 seats, uint256 limit) private {
+        deploy();
+        for (uint256 i = 0; i < seats; ++i) {
+            lock(ALICE, i);
+        }
+        vm.warp(START);
+        sequencers.snapshot(0);
+        string memory of_ = string.concat(" of ", vm.toString(seats), " seats");
+        vm.snapshotGasLastCall("sequencers", string.concat("Sequencers.snapshot", of_));
+        uint256 all = (1 << seats) - 1;
+        uint256 quorum = seats - (seats - 1) / 3;
+        vm.assertLe(verify(all, string.concat("Sequencers.verifyBatch", of_, ", all sign")), limit);
+        // Every third from the first is absent, as far as a quorum allows.
+        uint256 signers = all;
+        for (uint256 i = 0; i < seats - quorum; ++i) {
+            signers &= ~(1 << (3 * i));
+        }
+        vm.assertLe(verify(signers, string.concat("Sequencers.verifyBatch", of_, ", a quorum signs")), limit);
+    }
+
+    /// @dev A plain call, since a static one is no transaction of its own.
+    function verify(uint256 signers, string memory name) private returns (uint256) {
+        ISequencers.Certificate memory certificate = certify(0, SignedMessages.batch(ROLLUP, 0, 7, BATCH_HASH), signers);
+        (bool success,) =
+            address(sequencers).call(abi.encodeCall(ISequencers.verifyBatch, (ROLLUP, 0, 7, BATCH_HASH, certificate)));
+        vm.assertTrue(success);
+        return vm.snapshotGasLastCall("sequencers", name);
+    }
+}
