@@ -24,9 +24,9 @@ use serde::Deserialize;
 use sluice_stf::{
     Plan, Workspace,
     engine::{Engine, Payment, Reader, Refusal},
-    lanes::{Committer, Lane, LedgerMemory},
+    lanes::{Committer, Foresight, Lane, LedgerMemory},
 };
-use sluice_types::{Outcome, SignedTransaction};
+use sluice_types::{BlockAccessList, Outcome, SignedTransaction};
 use vectors::{MapState, testdata};
 
 /// Tests that cannot be held against this engine, each with the reason.
@@ -227,7 +227,25 @@ fn foresee(plan: &Plan<'_>, state: &MapState, post: &Post, workspace: &mut Works
     Ok(committer.finish().0)
 }
 
-/// Runs one entry: one transaction after another, and ahead on a lane. Errors: what differs.
+/// What comes of executing the transaction from the block's access list.
+fn foretold(
+    plan: &Plan<'_>,
+    state: &MapState,
+    list: &BlockAccessList,
+    workspace: &mut Workspace,
+) -> Result<Outcome, String> {
+    let reader = Reader::new(state);
+    let mut lane = Lane::new(plan, 0, &reader, workspace);
+    let mut committer = Committer::new(plan, 1, LedgerMemory::default());
+    committer.start(plan, &mut lane).map_err(|error| error.to_string())?;
+    let run = lane.run_from(plan, &Foresight::new(list, 1), 0..1);
+    if !committer.commit_all(plan, run) {
+        return Err("it was not as its list foretells".into());
+    }
+    Ok(committer.finish().0)
+}
+
+/// Runs one entry: one transaction after another, ahead on a lane, and from its access list. Errors: what differs.
 fn check(case: &Case, spec: SpecId, post: &Post, workspace: &mut Workspace) -> Result<(), String> {
     let mut state = case.state();
     let Some(tx) = case.transaction(post.indexes) else {
@@ -239,9 +257,10 @@ fn check(case: &Case, spec: SpecId, post: &Post, workspace: &mut Workspace) -> R
     cfg.set_max_blobs_per_tx(if spec == SpecId::PRAGUE { 9 } else { 6 });
     let env = case.block(spec);
     let reader = Reader::new(&state);
-    let foreseen = foresee(&Plan::ethereum(&cfg, &env, None, std::slice::from_ref(&tx)), &state, post, workspace)?;
-    let mut engine = Engine::new(cfg, env, &reader, workspace);
-    let logs = match (engine.transact(tx, Payment::Ethereum), &post.expect_exception) {
+    let plan = Plan::ethereum(&cfg, &env, None, std::slice::from_ref(&tx));
+    let foreseen = foresee(&plan, &state, post, workspace)?;
+    let mut engine = Engine::new(cfg.clone(), env.clone(), &reader, workspace);
+    let logs = match (engine.transact(tx.clone(), Payment::Ethereum), &post.expect_exception) {
         (Ok(result), None) => result.into_logs(),
         (Err(Refusal::Invalid(_)), Some(_)) => Vec::new(),
         (Ok(_), Some(exception)) => return Err(format!("ran, but {exception} was expected")),
@@ -250,6 +269,13 @@ fn check(case: &Case, spec: SpecId, post: &Post, workspace: &mut Workspace) -> R
     let (changes, access_list) = engine.finish();
     if (&foreseen.changes, &foreseen.access_list) != (&changes, &access_list) {
         return Err("a lane and the committer make other changes or another list".into());
+    }
+    // What is invalid is in no list.
+    if post.expect_exception.is_none() {
+        let foretold = foretold(&plan, &state, &access_list, workspace)?;
+        if foretold != foreseen {
+            return Err("execution from the list makes something else".into());
+        }
     }
     state.apply(&changes);
     let logs = keccak256(alloy_rlp::encode(logs));
