@@ -13,6 +13,7 @@ use sluice_types::{
 use crate::{
     Error,
     handle::Shared,
+    hot::HotKeys,
     pipeline::{Decided, timed},
     propose::{BLOCK_MESSAGES_MAX, messages},
     recover::Recovered,
@@ -34,7 +35,11 @@ pub(crate) struct Executed {
 }
 
 /// Executes, moves the tip and tells the pool. `None` for a block that is executed already, because the engine may say things twice.
-pub(crate) fn execute(shared: &Shared, executor: &Executor, block: Recovered) -> Result<Option<Executed>, Error> {
+pub(crate) fn execute(
+    shared: &Shared,
+    (executor, hot): (&Executor, &mut HotKeys),
+    block: Recovered,
+) -> Result<Option<Executed>, Error> {
     let started = Instant::now();
     let (store, tip) = (&shared.store, shared.tip());
     let Recovered { decided, transactions } = block;
@@ -46,9 +51,13 @@ pub(crate) fn execute(shared: &Shared, executor: &Executor, block: Recovered) ->
     let input = block_input(store, &tip, ordered, transactions)?;
     let number = input.number;
     let before = tip.state(store)?;
+    executor.cut_next(hot.cuts(&input));
     let mut outcome =
         timed("sequencer_execute_seconds", || executor.execute_ahead(store.config(), &tip.header, &input, &before))
             .map_err(|error| Error::Execute { number, reason: error.to_string() })?;
+    timed("sequencer_learn_seconds", || {
+        hot.learn(&input, &outcome, |contract, selector| executor.call_time(contract, selector));
+    });
     let changes = Arc::new(take(&mut outcome.changes));
     let (hash_sender, promise) = hash_promise();
     let executed = ExecutedBlock::new(number.0, changes.clone(), promise);

@@ -19,9 +19,9 @@
 //! - Inbox messages are taken in order, none left out, and only from L1 blocks at or below the block's L1 origin.
 //! - The pool never exceeds its [`pool::Limits`], and never offers a transaction above a nonce gap.
 //!
-//! Metrics (`sequencer_*`): where a block's time goes, in seconds: `propose`, `recover`, `execute`, `pool`, `root`, `seal`, `commit`, and
-//! `block` from the start of execution until it is durable; totals of `gas`, `transactions`, `skipped`, `submissions` by result, `pool_evictions`, `evidence`; and the
-//! pool's size as `pool_pending`, `pool_queued`, `pool_bytes`.
+//! Metrics (`sequencer_*`): where a block's time goes, in seconds: `propose`, `recover`, `execute`, `learn`, `pool`, `root`, `seal`,
+//! `commit`, and `block` from the start of execution until it is durable; totals of `gas`, `transactions`, `skipped`, `submissions` by
+//! result, `pool_evictions`, `evidence`; and the pool's size as `pool_pending`, `pool_queued`, `pool_bytes`.
 //!
 //! Start reading at [`pool::Pool`] (who gets in), then `propose` (what a block holds), `pipeline` (what becomes of it) and
 //! [`Sequencer`] (the loop).

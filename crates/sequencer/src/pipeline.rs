@@ -21,6 +21,7 @@ use crate::{
     Error,
     execute::{Executed, execute},
     handle::Shared,
+    hot::HotKeys,
     propose::{Request, propose},
     recover::{Recovered, recover},
     seal::{Sealed, Sealer, store},
@@ -91,14 +92,15 @@ pub(crate) fn start(
 
     let (sharing, failing) = (shared.clone(), failures.clone());
     spawn("sluice-execute", EXECUTE_STACK_BYTES, move || {
+        let mut hot = HotKeys::default();
         while let Ok(job) = ready_queue.recv() {
             match job {
                 Ready::Propose { request, reply } => {
                     // A failed send means that nobody waits any more.
-                    let _ = reply.send(timed("sequencer_propose_seconds", || make_proposal(&sharing, &request)));
+                    let _ = reply.send(timed("sequencer_propose_seconds", || make_proposal(&sharing, &hot, &request)));
                 }
                 Ready::Apply(step) => {
-                    let work = |block| execute(&sharing, &executor, block);
+                    let work = |block| execute(&sharing, (&executor, &mut hot), block);
                     if !advance(step, &executed, &failing, work) {
                         return;
                     }
@@ -129,9 +131,9 @@ pub(crate) fn start(
     Ok((jobs, failed))
 }
 
-fn make_proposal(shared: &Shared, request: &Request) -> Result<Option<OrderedBlock>, Error> {
+fn make_proposal(shared: &Shared, hot: &HotKeys, request: &Request) -> Result<Option<OrderedBlock>, Error> {
     let sealed = *shared.sealed.lock();
-    let proposal = propose(&shared.store, &shared.tip(), sealed, &shared.pool, request)?;
+    let proposal = propose(&shared.store, (&shared.tip(), sealed), (&shared.pool, hot), request)?;
     Ok(proposal.map(|proposal| {
         *shared.proposed.lock() = proposal.transactions;
         proposal.block

@@ -13,6 +13,7 @@ use sluice_types::{
 
 use crate::{
     Error, block_bytes_max,
+    hot::HotKeys,
     pool::{Pool, PoolTransaction, Room, TRANSACTION_GAS_MAX},
     tip::Tip,
 };
@@ -37,13 +38,13 @@ pub(crate) struct Proposal {
     pub(crate) transactions: Vec<Arc<PoolTransaction>>,
 }
 
-/// Builds the block on the tip: first the inbox, then the pool by tip. It names the last block that is sealed here. `None` when an empty block is not wanted, or while the L1 view does not
+/// Builds the block on the tip: first the inbox, then the pool by tip, and in an order that executes
+/// well where tips are equal. It names the last block that is sealed here. `None` when an empty block is not wanted, or while the L1 view does not
 /// yet reach the origin to build on.
 pub(crate) fn propose(
     store: &Store,
-    tip: &Tip,
-    sealed: (L2Number, B256),
-    pool: &Mutex<Pool>,
+    (tip, sealed): (&Tip, (L2Number, B256)),
+    (pool, hot): (&Mutex<Pool>, &HotKeys),
     request: &Request,
 ) -> Result<Option<Proposal>, Error> {
     let (_, _, parent_ms) = tip.ordered;
@@ -59,6 +60,7 @@ pub(crate) fn propose(
     let config = store.config();
     let room = Room { gas: config.block_gas_limit.saturating_sub(messages_gas), bytes: block_bytes_max(config) };
     let transactions = pool.lock().best(room);
+    let transactions = hot.order(config.next_base_fee_wei(&tip.header), transactions);
     if messages == 0 && transactions.is_empty() && request.reason == Reason::Work {
         return Ok(None);
     }

@@ -138,3 +138,29 @@ async fn a_failure_further_down_stops_the_sequencer_with_its_own_reason() {
     assert!(matches!(error, crate::Error::Diverged { .. }), "{error}");
     assert_eq!(store.heads().executed, L2Number(3));
 }
+
+#[tokio::test]
+async fn calls_that_write_where_others_write_are_spread_once_that_was_seen() {
+    let mut rig = Rig::with(asking_config());
+    let ask = |nonce| {
+        let mut ask = transfer(nonce, 1);
+        (ask.to, ask.value, ask.gas_limit) = (TxKind::Call(ASKER), U256::ZERO, 100_000);
+        ask
+    };
+    const CALLS: u64 = 40;
+    for block in 0..2 {
+        // All calls come before all transfers, at the same tip.
+        for nonce in block * CALLS..(block + 1) * CALLS {
+            rig.submit(&user(1).sign(ask(nonce))).await.unwrap();
+        }
+        for nonce in block * CALLS..(block + 1) * CALLS {
+            rig.submit(&user(0).pay(nonce, 1)).await.unwrap();
+        }
+        let sealed = rig.order().await;
+        let senders = &sealed.block.senders;
+        assert_eq!(senders.len() as u64, 2 * CALLS, "every nonce is in its place");
+        let calls_first = senders.iter().take(senders.len() / 2).all(|sender| *sender == user(1).address());
+        assert_eq!(calls_first, block == 0, "nothing is known before the first block");
+    }
+    assert_made_one_by_one(&rig.store);
+}
