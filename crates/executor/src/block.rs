@@ -5,14 +5,16 @@
 
 use std::{
     ops::Range,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    estimate::in_ns,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
-
-use crate::estimate::in_ns;
 use sluice_stf::{
     Error, Plan,
     engine::Failed,

@@ -30,6 +30,7 @@ mod estimate;
 mod executor;
 mod list;
 mod senders;
+mod sync;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use bulk::BULK_TRANSFERS_MIN;
