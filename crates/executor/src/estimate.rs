@@ -9,7 +9,7 @@ use sluice_types::Outcome;
 /// Calls whose time is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 /// Time of one run, long against handing it over.
-pub const RUN_TIME: Duration = Duration::from_micros(60);
+pub const RUN_TIME: Duration = Duration::from_micros(100);
 /// Time of the last runs of a block, short so that all workers end together.
 pub const LAST_RUN_TIME: Duration = Duration::from_micros(15);
 /// Most transactions in one run, so that a conflict is noticed before much has been built on it.
