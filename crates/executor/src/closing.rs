@@ -34,6 +34,17 @@ pub(crate) struct Closing {
     news: Condvar,
 }
 
+/// See [`Closing::guard`].
+pub(crate) struct Guard<'a>(&'a Closing);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up();
+        }
+    }
+}
+
 /// What there is to do.
 struct Stage {
     ending: Ending,
@@ -84,6 +95,11 @@ impl Closing {
     pub(crate) fn give_up(&self) {
         self.given_up.store(true, Ordering::Release);
         self.wake();
+    }
+
+    /// Gives the block up should whoever holds this panic, so that nobody waits for it.
+    pub(crate) fn guard(&self) -> Guard<'_> {
+        Guard(self)
     }
 
     /// Works until there is nothing left to claim. Every worker must come here, or say that there will be no end.

@@ -244,6 +244,7 @@ impl Executor {
         let closing = Closing::new(self.workers);
         let listed: OnceLock<Listed<'_>> = OnceLock::new();
         let work = |listed: &Listed<'_>, lane: &mut Lane<'_>| {
+            let _guard = closing.guard();
             listed.work(lane);
             if listed.has_failed() {
                 closing.give_up();
@@ -321,6 +322,7 @@ fn share<S: StateRead + Sync>(
     let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
     let work = |id: usize, workspace: &mut Workspace| {
         let reader = Reader::new(state);
+        let _guard = closing.map(Closing::guard);
         let worked = block.work(&mut Worker::new(Lane::new(block.plan(), id, &reader, workspace)));
         if let Err(error) = worked {
             block.stop();

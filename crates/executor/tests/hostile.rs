@@ -15,7 +15,7 @@ mod schedule;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use blocks::{
     BALANCER, COUNTER, FACTORY, FORWARDER, GIVER, HASHER, MISER, MORTAL, PAIRER, PHOENIX, block, child, creation,
     transfer, word,
@@ -23,7 +23,9 @@ use blocks::{
 use schedule::Dice;
 use sluice_executor::{BULK_TRANSFERS_MIN, Error, Executor};
 use sluice_stf::{Plan, execute_block};
-use sluice_types::{BlockAccessList, InputTransaction, Outcome, Skip, access_list_hash, predeploys::FEE_VAULT};
+use sluice_types::{
+    Account, BlockAccessList, InputTransaction, Outcome, Skip, StateRead, access_list_hash, predeploys::FEE_VAULT,
+};
 use world::{BENEFICIARY, Draft, ETHER, STORER, World, authority, authorize, user};
 
 /// Blocks in the random test; `SLUICE_HOSTILE_BLOCKS` sets another number, `SLUICE_HOSTILE_SEED` the first seed.
@@ -348,6 +350,45 @@ fn keys_made_to_collide_are_only_keys() {
     let outcome = agreed(&world, (0..96).map(count).collect());
     assert_eq!(outcome.executed.len(), 96);
     assert_eq!(outcome.changes.accounts[&COUNTER].storage.len(), 96);
+}
+
+/// A state that breaks when it is asked for one account.
+struct Broken<'a>(&'a World, Address);
+
+impl StateRead for Broken<'_> {
+    type Error = std::convert::Infallible;
+    fn account(&self, address: Address) -> Result<Option<Account>, Self::Error> {
+        assert!(address != self.1, "broken");
+        self.0.state.account(address)
+    }
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, Self::Error> {
+        self.0.state.storage(address, slot)
+    }
+    fn code(&self, hash: B256) -> Result<Bytes, Self::Error> {
+        self.0.state.code(hash)
+    }
+    fn block_hash(&self, number: u64) -> Result<B256, Self::Error> {
+        self.0.state.block_hash(number)
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_worker_that_panics() {
+    let world = blocks::world();
+    let count = |n: u8| Draft::new(user(n % 7), u64::from(n / 7), COUNTER).data([n; 32]).gas(60_000).type_2();
+    let executor = threads();
+    let mut txs: Vec<_> = (0..70).map(count).collect();
+    // Only one transaction needs what breaks, so that the others have no reason to stop.
+    txs.insert(35, transfer(user(7), 0, user(0), 1));
+    let input = world.input(txs);
+    for _ in 0..8 {
+        let state = Broken(&world, user(7));
+        let execute = || executor.execute(&world.config, &world.parent, &input, &state);
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(execute)).is_err(), "the panic is passed on");
+    }
+    // What it left behind does no harm.
+    let expected = execute_block(&world.config, &world.parent, &input, &world.state).unwrap();
+    assert_eq!(executor.execute(&world.config, &world.parent, &input, &world.state), Ok(expected));
 }
 
 /// A world in which 40 users have enough, and one that has hardly any.
