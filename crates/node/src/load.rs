@@ -1,5 +1,8 @@
 //! `sluice load`: signs transfers ahead, sends them over RPC at a rate, and reports what the chain did with them.
 
+mod stages;
+mod token;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
@@ -29,6 +32,8 @@ use jsonrpsee::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use stages::Stage;
+use url::Url;
 
 use crate::Error;
 
@@ -59,6 +64,12 @@ pub(crate) struct Options {
     /// Transactions per second; 0 sends as fast as the node takes them.
     #[arg(long, default_value_t = 0)]
     pub(crate) rate: u64,
+    /// Send tokens of a new ERC-20 instead of ETH.
+    #[arg(long)]
+    pub(crate) erc20: bool,
+    /// Metrics of the node, to tell where its time went; left out of the report where they cannot be read.
+    #[arg(long, default_value = "http://127.0.0.1:9590/metrics")]
+    pub(crate) metrics: Url,
     /// Print one line of JSON instead of a report.
     #[arg(long)]
     pub(crate) json: bool,
@@ -88,12 +99,19 @@ pub(crate) struct Report {
     pub(crate) inclusion_ms_p99: u64,
     /// Blocks that held them.
     pub(crate) blocks: u64,
+    /// Where the node's time went meanwhile; nothing where its metrics cannot be read.
+    pub(crate) stages: Vec<Stage>,
+    /// Why `stages` are not known.
+    pub(crate) stages_unknown: Option<String>,
 }
 
 /// Sends and reports.
 pub(crate) async fn run(options: Options) -> Result<Report, Error> {
     if options.senders == 0 || options.count == 0 {
         return Err(Error::Config("--senders and --count must be at least 1".into()));
+    }
+    if options.metrics.scheme() != "http" {
+        return Err(Error::Config(format!("--metrics {}: only http:// can be read", options.metrics)));
     }
     let client = HttpClientBuilder::default()
         .max_request_size(64 << 20)
@@ -104,7 +122,12 @@ pub(crate) async fn run(options: Options) -> Result<Report, Error> {
     let chain_id = quantity(&client, "eth_chainId", rpc_params![]).await?;
     let senders = senders(&options);
     fund(&client, chain_id, &options, &senders).await?;
-    let signed = sign(chain_id, &client, &options, &senders).await?;
+    let token = match options.erc20 {
+        true => Some(token::create(&client, chain_id, &options, &senders).await?),
+        false => None,
+    };
+    let signed = sign(chain_id, &client, (&options, token), &senders).await?;
+    let stages_before = stages::read(&options.metrics).await;
     let first_block = quantity(&client, "eth_blockNumber", rpc_params![]).await?;
     let bar = progress(options.json, options.count as u64);
     let start = Instant::now();
@@ -117,7 +140,11 @@ pub(crate) async fn run(options: Options) -> Result<Report, Error> {
         .map_err(|_| Error::Config("the node stopped answering".into()))?
         .map_err(|error| Error::Config(error.to_string()))??;
     bar.finish_and_clear();
-    Ok(report(tally, seen, start))
+    let (stages, stages_unknown) = match (stages_before, stages::read(&options.metrics).await) {
+        (Ok(before), Ok(after)) => (stages::between(&before, after), None),
+        (Err(reason), _) | (_, Err(reason)) => (Vec::new(), Some(reason)),
+    };
+    Ok(Report { stages, stages_unknown, ..report(tally, seen, start) })
 }
 
 /// What the watcher saw.
@@ -149,6 +176,7 @@ fn report(tally: Tally, mut seen: Seen, start: Instant) -> Report {
         inclusion_ms_p50: at(50),
         inclusion_ms_p99: at(99),
         blocks: seen.blocks,
+        ..Report::default()
     }
 }
 
@@ -161,7 +189,15 @@ impl std::fmt::Display for Report {
         }
         writeln!(f, "included   {} in {} blocks, {:.2} s", self.included, self.blocks, self.seconds)?;
         writeln!(f, "rate       {:.0} tx/s, {:.1} Mgas/s", self.tx_per_second, self.mgas_per_second)?;
-        write!(f, "inclusion  p50 {} ms, p99 {} ms", self.inclusion_ms_p50, self.inclusion_ms_p99)
+        write!(f, "inclusion  p50 {} ms, p99 {} ms", self.inclusion_ms_p50, self.inclusion_ms_p99)?;
+        if let Some(reason) = &self.stages_unknown {
+            write!(f, "\nstages     not known: {reason}")?;
+        }
+        for Stage { name, count, seconds } in &self.stages {
+            let each_ms = seconds * 1e3 / *count as f64;
+            write!(f, "\nstage      {name:<8} {seconds:>8.3} s in {count:>5} runs, {each_ms:>7.2} ms each")?;
+        }
+        Ok(())
     }
 }
 
@@ -194,25 +230,32 @@ async fn quantity(
     Ok(answer.saturating_to())
 }
 
-#[allow(clippy::too_many_arguments, reason = "the parts of a transfer, each of its own type")]
-fn transfer(
-    chain_id: u64,
-    key: &PrivateKeySigner,
-    nonce: u64,
-    to: Address,
+/// What a transaction does.
+struct Call {
+    to: TxKind,
     value: U256,
-    fee_wei: u128,
-) -> (B256, Bytes) {
+    input: Bytes,
+    gas_limit: u64,
+}
+
+impl Call {
+    fn payment(to: Address, value: U256) -> Self {
+        Self { to: TxKind::Call(to), value, input: Bytes::new(), gas_limit: TRANSFER_GAS }
+    }
+}
+
+fn sign_call(chain_id: u64, key: &PrivateKeySigner, nonce: u64, call: Call, fee_wei: u128) -> (B256, Bytes) {
+    let Call { to, value, input, gas_limit } = call;
     let mut tx = TxEip1559 {
         chain_id,
         nonce,
-        gas_limit: TRANSFER_GAS,
+        gas_limit,
         max_fee_per_gas: fee_wei,
         max_priority_fee_per_gas: (fee_wei / 100).max(1),
-        to: TxKind::Call(to),
+        to,
         value,
         access_list: AccessList::default(),
-        input: Bytes::new(),
+        input,
     };
     let signature = key.sign_transaction_sync(&mut tx).expect("a local key signs");
     let tx = TxEnvelope::from(tx.into_signed(signature));
@@ -233,9 +276,10 @@ async fn fund(
 ) -> Result<(), Error> {
     let fee = fee_cap_wei(client).await?;
     let each = options.count.div_ceil(options.senders) as u128;
+    let gas = if options.erc20 { token::TRANSFER_GAS } else { TRANSFER_GAS };
     // Ten times the cap also covers the L1 data fee.
-    let need = U256::from(each)
-        * (U256::from(fee) * U256::from(TRANSFER_GAS) * U256::from(2) + U256::from(1_000_000_000_000u64));
+    let need =
+        U256::from(each) * (U256::from(fee) * U256::from(gas) * U256::from(2) + U256::from(1_000_000_000_000u64));
     let mut nonce = quantity(client, "eth_getTransactionCount", rpc_params![options.key.address(), "pending"]).await?;
     let mut waiting = VecDeque::new();
     for sender in senders {
@@ -246,7 +290,8 @@ async fn fund(
         if balance >= need {
             continue;
         }
-        let (_, raw) = transfer(chain_id, &options.key, nonce, sender.address(), need - balance, fee);
+        let payment = Call::payment(sender.address(), need - balance);
+        let (_, raw) = sign_call(chain_id, &options.key, nonce, payment, fee);
         let _: B256 = client.request("eth_sendRawTransaction", rpc_params![raw]).await.map_err(|error| {
             Error::Config(format!(
                 "cannot fund the senders from {}: {}; give a funded --key, and the --rpc of a node that takes transactions",
@@ -278,7 +323,7 @@ async fn fund(
 async fn sign(
     chain_id: u64,
     client: &HttpClient,
-    options: &Options,
+    (options, token): (&Options, Option<Address>),
     senders: &[PrivateKeySigner],
 ) -> Result<Vec<(B256, Bytes)>, Error> {
     let fee = fee_cap_wei(client).await?;
@@ -298,7 +343,11 @@ async fn sign(
                     .map(|index| {
                         let (sender, round) = (index % senders.len(), (index / senders.len()) as u64);
                         let to = Address::from_word(keccak256((index as u64).to_be_bytes()));
-                        transfer(chain_id, &senders[sender], nonces[sender] + round, to, U256::ONE, fee)
+                        let call = match token {
+                            Some(token) => token::transfer(token, to),
+                            None => Call::payment(to, U256::ONE),
+                        };
+                        sign_call(chain_id, &senders[sender], nonces[sender] + round, call, fee)
                     })
                     .collect::<Vec<_>>()
             })
@@ -422,7 +471,9 @@ async fn watch(client: HttpClient, mut next: u64, sent: Arc<Sent>, bar: Progress
             }
         }
         if ours > 0 {
-            seen.gas += ours * TRANSFER_GAS;
+            // Others' transactions in the block are taken to use as much each.
+            let gas_used = block["gasUsed"].as_str().and_then(|gas| gas.parse::<U256>().ok()).unwrap_or_default();
+            seen.gas += gas_used.saturating_to::<u64>() / hashes.len().max(1) as u64 * ours;
             seen.blocks += 1;
             seen.last = Some(now);
             last_progress = now;
@@ -440,4 +491,31 @@ fn progress(hidden: bool, count: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:40} {pos}/{len} included, {per_sec}").expect("the template is well formed");
     ProgressBar::new(count).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    async fn refusal(arguments: &[&str]) -> String {
+        let line = Line::try_parse_from([&["load"], arguments].concat()).expect("the arguments parse");
+        run(line.options).await.expect_err("it is refused before anything is sent").to_string()
+    }
+
+    #[tokio::test]
+    async fn refuses_arguments_that_send_nothing_or_cannot_be_read() {
+        assert!(refusal(&["--erc20", "--count", "0"]).await.contains("--count must be at least 1"));
+        assert!(refusal(&["--erc20", "--senders", "0"]).await.contains("--senders and --count"));
+        assert!(refusal(&["--metrics", "https://127.0.0.1:9590"]).await.contains("only http://"));
+        assert!(Line::try_parse_from(["load", "--metrics", "nowhere"]).is_err());
+        assert!(Line::try_parse_from(["load", "--erc20", "yes"]).is_err());
+    }
 }
