@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const RUN_NS: u64 = 60_000;
+/// One run of the executor.
+fn run_ns() -> u64 {
+    u64::try_from(RUN_TIME.as_nanos()).unwrap()
+}
 
 fn location(n: u8) -> Location {
     (Address::repeat_byte(n), U256::from(n))
@@ -15,7 +18,7 @@ fn item(sender: u64, hot: Option<(u8, u64)>) -> Item {
 }
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
-    let hot = prop::option::of((0u8..4, 0u64..2 * RUN_NS));
+    let hot = prop::option::of((0u8..4, 0u64..2 * run_ns()));
     prop::collection::vec((0u64..40, hot).prop_map(|(sender, hot)| item(sender, hot)), 0..200)
 }
 
@@ -49,7 +52,7 @@ proptest! {
 
 #[test]
 fn those_that_fill_a_run_stand_alone_among_others() {
-    let hot = (0..50).map(|n| item(n, Some((1, RUN_NS))));
+    let hot = (0..50).map(|n| item(n, Some((1, run_ns()))));
     let items: Vec<_> = hot.chain((50..200).map(|n| item(n, None))).collect();
     let order = spread(&items);
     let hot = places(&order, |index| index < 50);
@@ -58,7 +61,7 @@ fn those_that_fill_a_run_stand_alone_among_others() {
 
 #[test]
 fn short_ones_go_together_as_far_as_one_run_reaches() {
-    let hot = (0..60).map(|n| item(n, Some((1, RUN_NS / 6))));
+    let hot = (0..60).map(|n| item(n, Some((1, run_ns() / 6))));
     let items: Vec<_> = hot.chain((60..240).map(|n| item(n, None))).collect();
     let hot = places(&spread(&items), |index| index < 60);
     for group in hot.chunks(6) {
@@ -69,7 +72,7 @@ fn short_ones_go_together_as_far_as_one_run_reaches() {
 
 #[test]
 fn several_locations_take_turns() {
-    let items: Vec<_> = (0u8..80).map(|n| item(n.into(), Some((n / 20, RUN_NS)))).collect();
+    let items: Vec<_> = (0u8..80).map(|n| item(n.into(), Some((n / 20, run_ns())))).collect();
     let order = spread(&items);
     assert!(order.chunks(4).all(|four| {
         let mut locations: Vec<_> = four.iter().map(|index| index / 20).collect();
