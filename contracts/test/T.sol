@@ -12,6 +12,7 @@ interface Vm {
     function warp(uint256) external;
     function roll(uint256) external;
     function chainId(uint256) external;
+    function fee(uint256) external;
     function setBlockhash(uint256, bytes32) external;
     function blobhashes(bytes32[] calldata) external;
     function prank(address) external;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IRewards} from "../../../src/l1/interfaces/IRewards.sol";
 import {ISequencers} from "../../../src/l1/interfaces/ISequencers.sol";
+import {ISlasher} from "../../../src/l1/interfaces/ISlasher.sol";
 import {SignedMessages} from "../../../src/l1/sequencers/SignedMessages.sol";
+import {BlsSigner} from "../../BlsSigner.sol";
+import {Protocol} from "./Protocol.sol";
 import {Stake} from "./Stake.sol";
 
 /// @dev What certificates cost as transactions of their own: with the 21,000 and the call data. The limits are those of
@@ -69,5 +73,42 @@ contract SequencersGasTest is Stake {
             address(sequencers).call(abi.encodeCall(ISequencers.verifyBatch, (ROLLUP, 0, 7, BATCH_HASH, certificate)));
         vm.assertTrue(success);
         return vm.snapshotGasLastCall("sequencers", name);
+    }
+}
+
+/// @dev What slashing and rewards cost as transactions of their own, with 100 seats.
+/// forge-config: default.isolate = true
+contract ProtocolGasTest is Protocol {
+    uint256 private constant SEATS = 100;
+
+    function test_Reports() public {
+        deployProtocol(SUPPLY / 2);
+        lockAndSnapshot(SEATS);
+        slasher.reportNotarizes(ISlasher.Accused(0, 7), 1, notarize(7, "a"), notarize(7, "b"));
+        slasher.reportNotarizes(ISlasher.Accused(0, 9), 1, notarize(9, "a"), notarize(9, "b"));
+        vm.snapshotGasLastCall("sequencers", "Slasher.reportNotarizes of 100 seats");
+    }
+
+    function test_Rewards() public {
+        deployProtocol(SUPPLY / 2);
+        lockAndSnapshot(SEATS);
+        vm.warp(START + EPOCH);
+        IRewards.Entry[] memory entries = new IRewards.Entry[](SEATS);
+        for (uint256 i = 0; i < SEATS; ++i) {
+            entries[i] = IRewards.Entry(uint32(i + 1), 1000, 0, 1 ether);
+        }
+        vm.deal(address(rewards), SEATS * 1 ether);
+        submit(recordOf(0, entries));
+        vm.snapshotGasLastCall("sequencers", "Rewards.submit of 100 seats, all sign");
+        for (uint256 i = 0; i < 2; ++i) {
+            rewards.claim(0, entries[i], proofOf(entries, i));
+        }
+        vm.snapshotGasLastCall("sequencers", "Rewards.claim of 100 seats");
+    }
+
+    function notarize(uint256 index, bytes32 payload) private view returns (ISlasher.Vote memory) {
+        uint256 secret = secretOf(numberOf[sequencers.committeeSeats(0)[index]]);
+        bytes memory message = SignedMessages.notarize(address(sequencers), 0, 1, 0, payload);
+        return ISlasher.Vote(0, payload, BlsSigner.sign(secret, message));
     }
 }
