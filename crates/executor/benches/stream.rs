@@ -100,7 +100,8 @@ fn overlapping(executor: &Executor, stream: &[(MainnetBlock, Nodes)]) -> (Durati
     let start = Instant::now();
     let (executed, queue) = sync_channel::<(&Nodes, Outcome)>(WAITING_MAX);
     let hashes = thread::scope(|scope| {
-        let sealing = scope.spawn(move || queue.iter().map(|(nodes, outcome)| seal(nodes, &outcome, true)).collect());
+        // On one core, as in a node that is executing meanwhile.
+        let sealing = scope.spawn(move || queue.iter().map(|(nodes, outcome)| seal(nodes, &outcome, false)).collect());
         for (block, nodes) in stream {
             executed.send((nodes, execute(executor, block))).expect("it listens");
         }

@@ -1,6 +1,10 @@
 //! The second stage: executes a block on what is executed, whether that is stored or not.
 
-use std::{mem::take, sync::Arc, time::Instant};
+use std::{
+    mem::take,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use alloy_primitives::{B256, U256};
 use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise};
@@ -52,9 +56,11 @@ pub(crate) fn execute(
     let number = input.number;
     let before = tip.state(store)?;
     executor.cut_next(hot.cuts(&input));
-    let mut outcome =
-        timed("sequencer_execute_seconds", || executor.execute_ahead(store.config(), &tip.header, &input, &before))
-            .map_err(|error| Error::Execute { number, reason: error.to_string() })?;
+    shared.executing.store(true, Ordering::Relaxed);
+    let outcome =
+        timed("sequencer_execute_seconds", || executor.execute_ahead(store.config(), &tip.header, &input, &before));
+    shared.executing.store(false, Ordering::Relaxed);
+    let mut outcome = outcome.map_err(|error| Error::Execute { number, reason: error.to_string() })?;
     timed("sequencer_learn_seconds", || {
         hot.learn(&input, &outcome, |contract, selector| executor.call_time(contract, selector));
     });

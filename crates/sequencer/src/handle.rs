@@ -1,6 +1,9 @@
 //! The pool as other rooms see it, and the threads that check what comes in.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use alloy_primitives::{Address, B256, Bytes};
 use parking_lot::{Mutex, RwLock};
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) tip: RwLock<Arc<Tip>>,
     /// Transactions that have left the pool into blocks that are not stored yet. Bounded by the blocks that may be on their way.
     pub(crate) leaving: Mutex<HashMap<B256, Arc<PoolTransaction>>>,
+    /// A block is being executed, on all cores.
+    pub(crate) executing: AtomicBool,
     /// The last block that is sealed here: number and hash.
     pub(crate) sealed: Mutex<(L2Number, B256)>,
     /// The pool's transactions in the last proposal, so that their senders are not recovered twice.
@@ -76,6 +81,7 @@ impl PoolHandle {
             pool: Mutex::new(pool),
             tip: RwLock::new(Arc::new(tip)),
             leaving: Mutex::default(),
+            executing: AtomicBool::new(false),
             sealed: Mutex::new((head.number(), head.hash)),
             proposed: Mutex::default(),
             store,

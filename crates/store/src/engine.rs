@@ -15,7 +15,7 @@ use sluice_types::{ChainConfig, Heads, Height, L2Number, Receipt, SealedBlock, S
 use tokio::sync::watch;
 
 use crate::{
-    BlockCommit, Error, Options,
+    BlockCommit, Cores, Error, Options,
     cache::Cache,
     codec, flush,
     hot::Hot,
@@ -126,7 +126,7 @@ impl Engine {
     /// Root and trie changes that `changes` give on top of the executed head.
     pub(crate) fn state_root(self: &Arc<Self>, changes: &StateChanges) -> Result<(B256, TrieChanges), Error> {
         let head = self.recent.read().head.clone();
-        self.state_root_after(&[], head.block.header.state_root, changes)
+        self.state_root_after(&[], head.block.header.state_root, changes, Cores::All)
     }
 
     /// Root and trie changes that `changes` give on top of blocks that follow the executed head and are not committed yet.
@@ -135,13 +135,17 @@ impl Engine {
         uncommitted: &[(L2Number, Arc<TrieChanges>)],
         parent_root: B256,
         changes: &StateChanges,
+        cores: Cores,
     ) -> Result<(B256, TrieChanges), Error> {
         let head = self.recent.read().head.number();
         let nodes = Nodes::new(self.clone(), head)?;
         // Some may have been committed meanwhile; those are among the nodes.
         let above = uncommitted.iter().rev().filter(|(number, _)| *number > head).map(|(_, trie)| trie.clone());
         let nodes = NodesAbove { above: above.collect(), nodes };
-        Ok(sluice_trie::update_parallel(&nodes, parent_root, changes)?)
+        Ok(match cores {
+            Cores::All => sluice_trie::update_parallel(&nodes, parent_root, changes)?,
+            Cores::One => sluice_trie::update(&nodes, parent_root, changes)?,
+        })
     }
 
     /// The oldest block with proofs.

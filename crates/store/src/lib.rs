@@ -46,4 +46,4 @@ pub use error::Error;
 pub use records::{BlockCommit, Genesis, L1Block, L1BlockData, L1Fees, L1Update, PendingBatch};
 pub use sluice_trie::{TrieChanges, ordered_root};
 pub use snapshot::{Nodes, Snapshot};
-pub use store::{Options, Store};
+pub use store::{Cores, Options, Store};

@@ -29,6 +29,15 @@ pub struct Options {
     pub flush_blocks: NonZeroUsize,
 }
 
+/// How many cores work on one state root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cores {
+    /// The caller's, because the others have something else to do.
+    One,
+    /// All of them.
+    All,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self { cache_size_bytes: 512 << 20, flush_blocks: NonZeroUsize::new(16).expect("16 is not zero") }
@@ -246,8 +255,9 @@ impl Store {
         uncommitted: &[(L2Number, Arc<TrieChanges>)],
         parent_root: B256,
         changes: &StateChanges,
+        cores: Cores,
     ) -> Result<(B256, TrieChanges), Error> {
-        self.engine.state_root_after(uncommitted, parent_root, changes)
+        self.engine.state_root_after(uncommitted, parent_root, changes, cores)
     }
 
     /// The oldest block that [`Self::proof`] answers for.

@@ -15,7 +15,7 @@ use sluice_trie::{TrieChanges, naive_state_root};
 use sluice_types::{L2Number, StateChanges, StateRead};
 
 use super::fixture::*;
-use crate::{Error, Store, engine::PROOF_HISTORY_BLOCKS};
+use crate::{Cores, Error, Store, engine::PROOF_HISTORY_BLOCKS};
 
 /// What a block does to state and tries, and its state root, before it is committed.
 type Waiting = (Arc<StateChanges>, Arc<TrieChanges>, B256);
@@ -115,7 +115,7 @@ proptest! {
         };
         for (number, ops) in (1..).map(L2Number).zip(&chain) {
             let changes = Arc::new(apply(&mut model, ops));
-            let (next, trie) = store.state_root_after(&uncommitted, root, &changes).unwrap();
+            let (next, trie) = store.state_root_after(&uncommitted, root, &changes, Cores::One).unwrap();
             prop_assert_eq!(next, naive_state_root(&model));
             root = next;
             let trie = Arc::new(trie);
