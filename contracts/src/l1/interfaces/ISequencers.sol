@@ -177,6 +177,8 @@ interface ISequencers {
     error RosterFull(uint256 seatCountMax);
     /// @notice The BLS key was registered before.
     error KeyTaken(bytes32 keyHash);
+    /// @notice The caller has not proven that he has the secret of the BLS key; a proof is for one operator.
+    error PossessionNotProven(bytes32 keyHash);
     /// @notice The p2p key was registered before, or is zero.
     error P2pKeyTaken(bytes32 p2pKey);
     /// @notice The keys cannot be changed again before this epoch.
@@ -209,7 +211,7 @@ interface ISequencers {
     /// @notice Locks a seat. Anyone may call; the caller becomes the operator.
     /// @dev Takes the price from the caller's reserve, and what is missing there from his tokens. Emits `SeatLocked`,
     /// `KeysSet`, `ContactSet`. Reverts with `SetFull`, `TooManySeats`, `RosterFull`, `KeyTaken`, `P2pKeyTaken`,
-    /// `BadNetworkAddress`, `ZeroAddress`, `TokensNotReceived`, and the errors of `BlsSignatures`.
+    /// `PossessionNotProven`, `BadNetworkAddress`, `ZeroAddress`, `TokensNotReceived`, and the errors of `BlsSignatures`.
     function lock(Keys calldata keys, Contact calldata contact) external returns (uint32 seat);
 
     /// @notice Locks tokens of the caller in an operator's reserve. Anyone may call.
@@ -233,8 +235,8 @@ interface ISequencers {
     function withdrawReserve(address operator) external;
 
     /// @notice Changes the keys of a seat from the next border it can. Only the operator may call.
-    /// @dev Emits `KeysSet`. Reverts with `NotOperator`, `WrongState`, `RotationTooSoon`, `KeyTaken`, `P2pKeyTaken`, and
-    /// the errors of `BlsSignatures`.
+    /// @dev Emits `KeysSet`. Reverts with `NotOperator`, `WrongState`, `RotationTooSoon`, `KeyTaken`, `P2pKeyTaken`,
+    /// `PossessionNotProven`, and the errors of `BlsSignatures`.
     function rotateKeys(uint32 seat, Keys calldata keys) external;
 
     /// @notice Changes how a seat is reached and paid, at once. Only the operator may call.

@@ -39,18 +39,23 @@ library BlsSignatures {
         internal
         view
     {
-        checkHash(hashToG1(tag, message), key, signature);
+        if (!isSigned(hashToG1(tag, message), key, signature)) revert WrongSignature();
     }
 
-    /// @notice The same for a message that was hashed already.
-    function checkHash(BLS.G1Point memory hash, BLS.G2Point memory key, BLS.G1Point memory signature) internal view {
+    /// @notice Whether `signature` is that of `key` on a message that was hashed to `hash`. Reverts with any of the other
+    /// errors when the key or the signature is no point that could be one.
+    function isSigned(BLS.G1Point memory hash, BLS.G2Point memory key, BLS.G1Point memory signature)
+        internal
+        view
+        returns (bool)
+    {
         if (isInfinity(key)) revert KeyIsInfinity();
         if (isInfinity(signature)) revert SignatureIsInfinity();
         // e(hash, key) · e(signature, −G2) = 1. The precompile checks that all of them are in the group.
         (bool success, bytes memory result) =
             BLS.BLS12_PAIRING_CHECK.staticcall(abi.encode(hash, key, signature, _minusG2()));
         if (!success) _explain(key, signature);
-        if (!abi.decode(result, (bool))) revert WrongSignature();
+        return abi.decode(result, (bool));
     }
 
     /// @notice The point of G1 that stands for a message.

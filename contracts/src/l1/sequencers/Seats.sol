@@ -285,7 +285,9 @@ abstract contract Seats is Epochs {
         bytes32 keyHash = keccak256(packed);
         if (_isKeyTaken[keyHash]) revert KeyTaken(keyHash);
         bytes memory message = SignedMessages.possession(address(this), msg.sender, BlsSignatures.compress(keys.blsKey));
-        BlsSignatures.check(BlsSignatures.POSSESSION_TAG, message, keys.blsKey, keys.possession);
+        BLS.G1Point memory hash = BlsSignatures.hashToG1(BlsSignatures.POSSESSION_TAG, message);
+        bool isProven = BlsSignatures.isSigned(hash, keys.blsKey, keys.possession);
+        if (!isProven) revert PossessionNotProven(keyHash);
         _isKeyTaken[keyHash] = true;
         _seatOfP2pKey[keys.p2pKey] = seat;
         return SSTORE2.write(bytes.concat(keys.p2pKey, packed));

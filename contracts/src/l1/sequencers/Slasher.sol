@@ -113,7 +113,7 @@ contract Slasher is ISlasher {
             BlsSignatures.hashToG1(BlsSignatures.MESSAGE_TAG, messageA),
             BlsSignatures.hashToG1(BlsSignatures.MESSAGE_TAG, messageB)
         );
-        BlsSignatures.checkHash(hashes, key, signatures);
+        if (!BlsSignatures.isSigned(hashes, key, signatures)) revert BlsSignatures.WrongSignature();
 
         uint256 tokens = ISequencers(sequencers).slash(seat);
         uint256 rewardTokensDown = tokens * reporterShareBps / ALL_BPS;

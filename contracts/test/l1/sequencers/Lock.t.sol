@@ -90,12 +90,13 @@ contract LockTest is Stake {
         keys.possession = BlsSigner.possess(
             secret, SignedMessages.possession(address(sequencers), ALICE, BlsSignatures.compress(keys.blsKey))
         );
-        refused(keys, abi.encodeWithSelector(BlsSignatures.WrongSignature.selector));
+        refused(keys, notProven(keys));
     }
 
     function testFuzz_RevertWhen_ThePossessionIsForSomebodyElse(address operator) public {
         vm.assume(operator != ALICE);
-        refused(keysOf(0, operator), abi.encodeWithSelector(BlsSignatures.WrongSignature.selector));
+        ISequencers.Keys memory keys = keysOf(0, operator);
+        refused(keys, notProven(keys));
     }
 
     /// @dev A vote must not serve as a proof of possession: the tags differ.
@@ -104,7 +105,7 @@ contract LockTest is Stake {
         keys.possession = BlsSigner.sign(
             secretOf(0), SignedMessages.possession(address(sequencers), ALICE, BlsSignatures.compress(keys.blsKey))
         );
-        refused(keys, abi.encodeWithSelector(BlsSignatures.WrongSignature.selector));
+        refused(keys, notProven(keys));
     }
 
     function test_RevertWhen_TheNetworkAddressIsEmptyOrTooLong() public {
@@ -189,6 +190,11 @@ contract LockTest is Stake {
         vm.expectRevert(reason);
         vm.prank(ALICE);
         sequencers.lock(keys, contact);
+    }
+
+    function notProven(ISequencers.Keys memory keys) private pure returns (bytes memory) {
+        bytes32 keyHash = keccak256(Committees.pack(keys.blsKey));
+        return abi.encodeWithSelector(ISequencers.PossessionNotProven.selector, keyHash);
     }
 
     function outsideOfTheGroup() private pure returns (BLS.G2Point memory) {
