@@ -173,8 +173,6 @@ interface ISequencers {
     error SetFull(uint256 seatCountMax);
     /// @notice The operator has as many seats as he may.
     error TooManySeats(address operator, uint256 seatCountMax);
-    /// @notice Changes wait until some epochs are over, because too many seats have come and gone.
-    error RosterFull(uint256 seatCountMax);
     /// @notice The BLS key was registered before.
     error KeyTaken(bytes32 keyHash);
     /// @notice The caller has not proven that he has the secret of the BLS key; a proof is for one operator.
@@ -210,7 +208,7 @@ interface ISequencers {
 
     /// @notice Locks a seat. Anyone may call; the caller becomes the operator.
     /// @dev Takes the price from the caller's reserve, and what is missing there from his tokens. Emits `SeatLocked`,
-    /// `KeysSet`, `ContactSet`. Reverts with `SetFull`, `TooManySeats`, `RosterFull`, `KeyTaken`, `P2pKeyTaken`,
+    /// `KeysSet`, `ContactSet`. Reverts with `SetFull`, `TooManySeats`, `KeyTaken`, `P2pKeyTaken`,
     /// `PossessionNotProven`, `BadNetworkAddress`, `ZeroAddress`, `TokensNotReceived`, and the errors of `BlsSignatures`.
     function lock(Keys calldata keys, Contact calldata contact) external returns (uint32 seat);
 

@@ -265,7 +265,7 @@ abstract contract Seats is Epochs {
     function _enlist(uint32 seat) private {
         uint256 countMax = SETS_IN_ROSTER_MAX * setSizeMax;
         if (_roster.length >= countMax) _prune();
-        if (_roster.length >= countMax) revert RosterFull(countMax);
+        assert(_roster.length < countMax);
         _roster.push(seat);
     }
 

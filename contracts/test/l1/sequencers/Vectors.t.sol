@@ -34,6 +34,15 @@ contract VectorsTest is Vectors {
         }
     }
 
+    /// @dev The vectors' keys stand in the order in which the engine numbers its participants.
+    function test_ParticipantsAreOrderedByTheBytesOfTheirP2pKeys() public view {
+        bytes32[] memory p2pKeys = vm.parseJsonBytes32Array(json, ".p2pKeys");
+        vm.assertEq(p2pKeys.length, 100);
+        for (uint256 i = 1; i < p2pKeys.length; ++i) {
+            vm.assertLt(uint256(p2pKeys[i - 1]), uint256(p2pKeys[i]));
+        }
+    }
+
     function test_PossessionIsTheEngines() public view {
         address operator = vm.parseJsonAddress(json, ".operator");
         bytes[] memory keys = vm.parseJsonBytesArray(json, ".keys");
