@@ -19,7 +19,7 @@ import {ISequencers} from "./ISequencers.sol";
 /// among them as they like, and jail others, but get no more than `blocksPerEpochMax` blocks' tokens and the ether that
 /// is here and not assigned.
 ///
-/// Liveness: without a record nobody is paid for the epoch.
+/// Liveness: without a record nobody is paid for the epoch. It must come before the window for evidence has passed.
 interface IRewards {
     /// @notice Parameters of the constructor.
     /// @param sequencers Where the seats are. Not zero.
@@ -90,6 +90,8 @@ interface IRewards {
     error BadConfig(string reason);
     /// @notice The epoch is not over.
     error EpochNotOver(uint32 epoch, uint256 endSeconds);
+    /// @notice The epoch is so old that the stake of those who would certify it may be gone.
+    error RecordTooLate(uint32 epoch, uint256 untilSeconds);
     /// @notice The epoch is recorded.
     error AlreadyRecorded(uint32 epoch);
     /// @notice The record has more blocks than an epoch may.
@@ -117,7 +119,7 @@ interface IRewards {
 
     /// @notice Records an epoch that is over. Anyone may call.
     /// @dev Emits `Recorded`. The reward of a block is the parameter, or less when the emission has less left. Reverts
-    /// with `EpochNotOver`, `AlreadyRecorded`, `TooManyBlocks`, `NoRoot`, `FeesNotReceived`, and the errors of
+    /// with `EpochNotOver`, `RecordTooLate`, `AlreadyRecorded`, `TooManyBlocks`, `NoRoot`, `FeesNotReceived`, and the errors of
     /// `ISequencers.verify`.
     function submit(Record calldata record, ISequencers.Certificate calldata certificate) external;
 

@@ -259,7 +259,8 @@ interface ISequencers {
     function snapshot(uint32 epoch) external;
 
     /// @notice Reverts unless more than two thirds of an epoch's seats signed the message.
-    /// @dev Reverts with `NoCommittee`, `EjectedSeatSigned`, and the errors of `Committees` and `BlsSignatures`.
+    /// @dev Committees of the past verify for ever, also when their stake is gone: who acts on a certificate must bound
+    /// its epoch, at the latest by `evidenceUntil`. Reverts with `NoCommittee`, `EjectedSeatSigned`, and the errors of `Committees` and `BlsSignatures`.
     /// @param message All the signed bytes, with their namespace.
     function verify(uint32 epoch, bytes calldata message, Certificate calldata certificate) external view;
 

@@ -66,6 +66,8 @@ contract Rewards is IRewards {
         uint32 epoch = record.epoch;
         uint256 endSeconds = ISequencers(sequencers).startOf(epoch + 1);
         if (block.timestamp < endSeconds) revert EpochNotOver(epoch, endSeconds);
+        uint256 untilSeconds = ISequencers(sequencers).evidenceUntil(epoch);
+        if (block.timestamp > untilSeconds) revert RecordTooLate(epoch, untilSeconds);
         if (_pays[epoch].root != bytes32(0)) revert AlreadyRecorded(epoch);
         if (record.root == bytes32(0)) revert NoRoot();
         if (record.blockCount > blocksPerEpochMax) revert TooManyBlocks(record.blockCount, blocksPerEpochMax);

@@ -70,6 +70,18 @@ contract RewardsSubmitTest is RewardsBase {
         rewards.submit(record, certificate);
     }
 
+    /// @dev Those who certify must have something to lose.
+    function test_RevertWhen_TheEpochIsTooOld() public {
+        IRewards.Record memory record = IRewards.Record(0, 1, 0, bytes32("root"));
+        ISequencers.Certificate memory certificate = certify(0, messageOf(record), 31);
+        uint256 until = START + EPOCH + 14 days;
+        vm.warp(until + 1);
+        vm.expectRevert(abi.encodeWithSelector(IRewards.RecordTooLate.selector, 0, until));
+        rewards.submit(record, certificate);
+        vm.warp(until);
+        rewards.submit(record, certificate);
+    }
+
     function test_RevertWhen_RecordedAlready() public {
         IRewards.Record memory record = recordOf(0, recordEqual());
         record.feesWei = 0;
