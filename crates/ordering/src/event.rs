@@ -30,6 +30,10 @@ pub enum Event {
         height: Height,
         /// Hash of the ordered block below; zero at height 1.
         parent: B256,
+        /// Blocks below this one that were not decided when the engine asked, oldest first, each on the one before. They may have
+        /// been decided since: those are the ones whose `Finalized` came first. What is in them must not be proposed again.
+        /// [`crate::solo`] has none.
+        undecided: Vec<Arc<OrderedBlock>>,
         /// Whether an empty block is wanted.
         reason: Reason,
         /// `None`: nothing to say now.
@@ -37,16 +41,19 @@ pub enum Event {
     },
     /// Check another sequencer's proposal. [`crate::solo`] never asks.
     Verify {
-        /// The proposal.
-        block: OrderedBlock,
-        /// `Err` holds the reason in words, for the log.
+        /// The proposal. Its height and parent are right.
+        block: Arc<OrderedBlock>,
+        /// As in [`Event::Propose`].
+        undecided: Vec<Arc<OrderedBlock>>,
+        /// `Err` holds the reason in words, for the log, and is for ever: a block that may still become acceptable is not answered
+        /// until it is. A closed channel means that nobody wants to know any more.
         reply: oneshot::Sender<Result<(), String>>,
     },
-    /// The block is decided. Comes in order of height and at least once: after a crash the last one may come again.
+    /// The block is decided. Comes in order of height and at least once: after a crash the last ones may come again.
     Finalized {
         /// The block.
         block: OrderedBlock,
-        /// Proof of the decision.
+        /// Proof of the decision: of this block, or of one above, which decides this one too.
         certificate: Certificate,
         /// To be sent when the block is durable. Dropping it unsent stops the engine.
         done: oneshot::Sender<()>,
@@ -72,7 +79,7 @@ pub struct Wake(Arc<Notify>);
 
 impl Wake {
     /// Waits for the next call of [`Handle::wake`], or returns at once when there was one since the last time.
-    pub(crate) async fn woken(&self) {
+    pub async fn woken(&self) {
         self.0.notified().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Agrees on the next block among sequencers; the only room that names the consensus engine.
+//! Agrees on the next block among sequencers: what an engine and its application say to each other, and the engine of one.
 //!
 //! An engine asks its application for a block ([`Event::Propose`]), makes the sequencers agree on it, and hands it back with
 //! a [`Certificate`](sluice_types::Certificate) ([`Event::Finalized`]). The application answers over a bounded channel:
@@ -16,7 +16,8 @@
 //! Invariants: blocks are finalised in order of height, each on the hash of the one before; no proposal for a height is asked
 //! before the height below is durable, so an engine never has two different blocks of one height in the world.
 //!
-//! There is one engine, [`solo`]: one sequencer, whose signature is the certificate.
+//! Here is the engine [`solo`]: one sequencer, whose signature is the certificate. The engine of a committee is a room of its own,
+//! `simplex`, because it takes minutes to compile.
 //!
 //! Start reading at [`Event`], then [`solo::run`].
 
@@ -25,10 +26,12 @@ mod error;
 mod event;
 mod evidence;
 mod key;
+mod peers;
 pub mod solo;
 
 pub use certificate::{SCHEME_SOLO, signer, verify_certificate};
 pub use error::Error;
 pub use event::{EVENTS_MAX, Event, Handle, Reason, Wake, handle};
-pub use evidence::Evidence;
+pub use evidence::{ConflictingCertificates, ConflictingVotes, Evidence, Offence, SignedVote};
 pub use key::Key;
+pub use peers::{MESSAGE_BYTES_MAX, MESSAGES_MAX, Message, Peers, PeersEnd, To, peers};

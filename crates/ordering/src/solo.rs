@@ -140,7 +140,10 @@ async fn propose(events: &mpsc::Sender<Event>, tip: (Height, B256), reason: Reas
     let (reply, answer) = oneshot::channel();
     let (height, parent) = (tip.0.next(), tip.1);
     let gone = Error::ApplicationGone("asked for a block");
-    events.send(Event::Propose { height, parent, reason, reply }).await.map_err(|_| gone.clone())?;
+    events
+        .send(Event::Propose { height, parent, undecided: Vec::new(), reason, reply })
+        .await
+        .map_err(|_| gone.clone())?;
     let Ok(answer) = time::timeout(PROPOSE_TIMEOUT, answer).await else {
         tracing::warn!(%height, timeout = ?PROPOSE_TIMEOUT, "no proposal in time");
         metrics::counter!("ordering_proposals_late").increment(1);

@@ -30,7 +30,7 @@ impl Rig {
 
     async fn asked(&mut self) -> (Height, B256, Reason, Reply, u128) {
         match self.events.recv().await {
-            Some(Event::Propose { height, parent, reason, reply }) => {
+            Some(Event::Propose { height, parent, reason, reply, .. }) => {
                 (height, parent, reason, reply, self.began.elapsed().as_millis())
             }
             other => panic!("expected a question for a proposal, got {other:?}"),

@@ -1,0 +1,136 @@
+//! Answers the engine's questions by asking the application.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use commonware_actor::Feedback;
+use commonware_consensus::{
+    Reporter,
+    marshal::{Update, ancestry::Ancestry},
+    simplex::types::Context,
+};
+use commonware_cryptography::{Digested, ed25519::PublicKey, sha256::Digest};
+use commonware_runtime::{Clock, Metrics, Spawner};
+use commonware_utils::acknowledgement::Exact;
+use futures::StreamExt;
+use sluice_ordering::Reason;
+use sluice_types::OrderedBlock;
+use tokio::sync::mpsc;
+
+use crate::{Error, block::Block, committee::Scheme, link::Link};
+
+/// When to propose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Shortest time between two blocks while there is something to order.
+    pub(crate) block_time: Duration,
+    /// Longest time that a leader waits for something to order.
+    pub(crate) heartbeat: Duration,
+}
+
+/// A decided block, and whom to tell when it is durable.
+pub(crate) type Delivery = (Arc<Block>, Exact);
+
+/// Answers the engine's questions by asking the application.
+#[derive(Clone)]
+pub(crate) struct Application {
+    link: Arc<Link>,
+    pace: Pace,
+    deliveries: mpsc::Sender<Delivery>,
+}
+
+impl Application {
+    pub(crate) const fn new(link: Arc<Link>, pace: Pace, deliveries: mpsc::Sender<Delivery>) -> Self {
+        Self { link, pace, deliveries }
+    }
+
+    /// The newest block of the ancestry, and those from there down that were not handed over as decided, oldest first.
+    async fn undecided(&self, mut ancestry: impl Ancestry<Block>) -> Option<(Arc<Block>, Vec<Arc<OrderedBlock>>)> {
+        // Read first: what is decided meanwhile is known to the application when it is asked.
+        let handed_over = self.link.handed_over();
+        let newest = ancestry.next().await?.inner_shared();
+        let mut undecided = Vec::new();
+        let mut next = newest.clone();
+        while next.ordered.height.0 > handed_over {
+            undecided.push(Arc::new(next.ordered.clone()));
+            if next.ordered.height.0 == handed_over + 1 {
+                break;
+            }
+            next = ancestry.next().await?.inner_shared();
+        }
+        undecided.reverse();
+        Some((newest, undecided))
+    }
+}
+
+impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Application {
+    type SigningScheme = Scheme;
+    type Context = Context<Digest, PublicKey>;
+    type Block = Block;
+    type Input = ();
+
+    /// Waits for something to order, at most a heartbeat, and then proposes it, or an empty block.
+    async fn propose(
+        &mut self,
+        (clock, _): (E, Self::Context),
+        ancestry: impl Ancestry<Block>,
+        (): (),
+    ) -> Option<Digested<Block>> {
+        let heartbeat = clock.current() + self.pace.heartbeat;
+        let (parent, undecided) = self.undecided(ancestry).await?;
+        // Another's clock decides when the parent was made, so it may only shorten what we would wait anyway.
+        let made = UNIX_EPOCH + Duration::from_millis(parent.ordered.timestamp_ms);
+        let mut earliest = earlier(made.min(clock.current()) + self.pace.block_time, heartbeat);
+        loop {
+            clock.sleep_until(earliest).await;
+            let reason = if clock.current() >= heartbeat { Reason::Heartbeat } else { Reason::Work };
+            let block = self.link.propose(&parent, undecided.clone(), reason).await;
+            if let Some(block) = block {
+                return Some(block.digested());
+            }
+            if reason == Reason::Heartbeat {
+                return None;
+            }
+            // What is woken without end is not asked without end.
+            earliest = earlier(clock.current() + self.pace.block_time, heartbeat);
+            tokio::select! {
+                biased;
+                () = self.link.woken() => {}
+                () = clock.sleep_until(heartbeat) => {}
+            }
+        }
+    }
+
+    async fn verify(&mut self, _: (E, Self::Context), ancestry: impl Ancestry<Block>) -> bool {
+        let Some((block, mut undecided)) = self.undecided(ancestry).await else { return false };
+        if undecided.pop().is_none() {
+            // Decided meanwhile: nobody needs our opinion any more.
+            return std::future::pending().await;
+        }
+        self.link.verify(Arc::new(block.ordered.clone()), undecided).await
+    }
+}
+
+fn earlier(one: SystemTime, other: SystemTime) -> SystemTime {
+    one.min(other)
+}
+
+impl Reporter for Application {
+    type Activity = Update<Block>;
+
+    fn report(&mut self, update: Update<Block>) -> Feedback {
+        match update {
+            Update::Tip(_, height, _) => self.link.set_decided(height.get()),
+            Update::Block(block, acknowledgement) => {
+                let delivery = (block.inner_shared(), acknowledgement);
+                // There is room for all that may be unacknowledged.
+                if self.deliveries.try_send(delivery).is_err() {
+                    self.link.fail(Error::PartEnded("delivery of decided blocks"));
+                }
+            }
+        }
+        Feedback::Ok
+    }
+}

@@ -1,0 +1,46 @@
+//! Makes several sequencers agree: the consensus engine, its keys, its network, its certificates.
+//!
+//! commonware's simplex with aggregated BLS signatures, behind the events of `ordering`. The only room that names the engine: its
+//! interfaces change every month, and it takes minutes to compile.
+//!
+//! ```text
+//!   application ◀─ Event ─ link ◀─ application.rs ◀─ Inline ◀─ simplex (votes) ─── peers
+//!                            ▲                                    │
+//!                            └─ deliver.rs ◀──── marshal ◀────────┘  (what is decided, in order, kept and served to others)
+//! ```
+//!
+//! A leader proposes on a block that has two thirds of the votes, but may not be decided yet; the application is told the blocks
+//! between ([`Event::Propose`](sluice_ordering::Event)). A block counts as decided when more than two thirds have voted to finalize
+//! it or one above it, and is handed over in order of height with that proof ([`verify_certificate`]).
+//!
+//! What it deliberately does not do: it does not look inside a block beyond height, parent and time; it does not read L1.
+//!
+//! Invariants: votes are in a journal before they are sent, so that a restarted node does not contradict itself: who deletes
+//! the journal of a seat and starts again may lose its stake.
+//!
+//! There is one epoch: the committee of a network does not change yet.
+//!
+//! Start reading at [`run`], then `engine.rs`.
+
+mod application;
+mod block;
+mod certificate;
+mod committee;
+mod deliver;
+mod engine;
+mod error;
+mod evidence;
+mod keys;
+mod link;
+mod messages;
+mod network;
+mod points;
+
+pub use block::BLOCK_BYTES_MAX;
+pub use certificate::{SCHEME_SIMPLEX, epoch, verify_certificate};
+pub use committee::{Committee, Member, SEATS_MAX};
+pub use engine::{Channels, Lines, Node, Settings, run as run_on};
+pub use error::Error;
+pub use keys::{Registration, SeatKeys};
+pub use network::{Config, Peer, run};
+pub use points::{key_to_l1, signature_to_l1};

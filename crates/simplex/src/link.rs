@@ -1,0 +1,120 @@
+//! The engine's end of the line to the application.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use sluice_ordering::{Event, Reason, Wake};
+use sluice_types::{Height, OrderedBlock};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Error, block::Block};
+
+/// Failures that wait to be heard. The first is the one that matters.
+const FAILURES_MAX: usize = 1;
+
+/// What the parts of the engine that talk to the application share.
+#[derive(Debug)]
+pub(crate) struct Link {
+    events: mpsc::Sender<Event>,
+    wake: Wake,
+    /// Height up to which blocks were handed over as decided.
+    handed_over: AtomicU64,
+    /// Height of the highest block known to be decided.
+    decided: AtomicU64,
+    /// The view that this node is in, as far as it is known here.
+    view: AtomicU64,
+    failures: mpsc::Sender<Error>,
+}
+
+impl Link {
+    /// The line to an application that has everything up to `start`, and where a failure is told.
+    pub(crate) fn new(start: Height, events: mpsc::Sender<Event>, wake: Wake) -> (Arc<Self>, mpsc::Receiver<Error>) {
+        let (failures, failed) = mpsc::channel(FAILURES_MAX);
+        let (handed_over, decided) = (AtomicU64::new(start.0), AtomicU64::new(start.0));
+        let link = Self { events, wake, handed_over, decided, view: AtomicU64::new(1), failures };
+        (Arc::new(link), failed)
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.wake.woken().await;
+    }
+
+    pub(crate) fn handed_over(&self) -> u64 {
+        self.handed_over.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_handed_over(&self, height: u64) {
+        self.handed_over.fetch_max(height, Ordering::AcqRel);
+        metrics::gauge!("ordering_height").set(height as f64);
+    }
+
+    pub(crate) fn decided(&self) -> u64 {
+        self.decided.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_decided(&self, height: u64) {
+        self.decided.fetch_max(height, Ordering::AcqRel);
+    }
+
+    pub(crate) fn view(&self) -> u64 {
+        self.view.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_view(&self, view: u64) {
+        self.view.fetch_max(view, Ordering::AcqRel);
+    }
+
+    /// Asks for the block above `parent`.
+    pub(crate) async fn propose(
+        &self,
+        parent: &Block,
+        undecided: Vec<Arc<OrderedBlock>>,
+        reason: Reason,
+    ) -> Option<Block> {
+        let (reply, answer) = oneshot::channel();
+        let (height, parent) = (parent.ordered.height.next(), parent.hash());
+        self.send(Event::Propose { height, parent, undecided, reason, reply }, "asked for a block").await;
+        let Ok(answer) = answer.await else {
+            self.fail(Error::ApplicationGone("asked for a block"));
+            return None;
+        };
+        let block = answer?;
+        if (block.height, block.parent) != (height, parent) {
+            tracing::error!(%height, %parent, got = %block.height, on = %block.parent, "the application proposed another block than asked for");
+            return None;
+        }
+        Some(Block::new(block))
+    }
+
+    /// Asks whether a block may stand. Does not return before that is certain.
+    pub(crate) async fn verify(&self, block: Arc<OrderedBlock>, undecided: Vec<Arc<OrderedBlock>>) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let height = block.height;
+        self.send(Event::Verify { block, undecided, reply }, "asked to check a block").await;
+        match answer.await {
+            Ok(Ok(())) => true,
+            Ok(Err(reason)) => {
+                tracing::warn!(%height, reason, "a proposal was refused");
+                metrics::counter!("ordering_proposals_refused_total").increment(1);
+                false
+            }
+            Err(_) => {
+                self.fail(Error::ApplicationGone("asked to check a block"));
+                false
+            }
+        }
+    }
+
+    pub(crate) async fn send(&self, event: Event, during: &'static str) {
+        if self.events.send(event).await.is_err() {
+            self.fail(Error::ApplicationGone(during));
+        }
+    }
+
+    pub(crate) fn fail(&self, error: Error) {
+        // Full: something else failed first.
+        let _ = self.failures.try_send(error);
+    }
+}

@@ -1,0 +1,78 @@
+//! What the applications tell each other, over the authenticated network.
+
+use std::sync::Arc;
+
+use alloy_primitives::Bytes;
+use commonware_consensus::{
+    simplex::elector::{Config as _, Elector as _, RoundRobin, RoundRobinElector},
+    types::{Epoch, Round, View},
+};
+use commonware_cryptography::{Sha256, Signer as _, ed25519::PublicKey};
+use commonware_p2p::{Receiver, Recipients, Sender};
+use sluice_ordering::{Message, PeersEnd, To};
+
+use crate::{Committee, SeatKeys, committee::Scheme, link::Link};
+
+/// How many of the next leaders a message for leaders goes to: the one that proposes now, and the one after.
+const LEADERS: u64 = 2;
+
+/// Carries messages between the application and the other seats.
+pub(crate) struct Exchange {
+    participants: Vec<PublicKey>,
+    leaders: RoundRobinElector<Scheme>,
+    epoch: Epoch,
+    me: PublicKey,
+    link: Arc<Link>,
+}
+
+impl Exchange {
+    pub(crate) fn new(committee: &Committee, keys: &SeatKeys, link: Arc<Link>) -> Self {
+        Self {
+            participants: committee.participants().iter().cloned().collect(),
+            leaders: RoundRobin::<Sha256>::default().build(committee.participants()),
+            epoch: Epoch::new(committee.epoch()),
+            me: keys.network().public_key(),
+            link,
+        }
+    }
+
+    /// Works until the application or the network goes away.
+    pub(crate) async fn run<S, R>(self, (mut sender, mut receiver): (S, R), mut ends: PeersEnd)
+    where
+        S: Sender<PublicKey = PublicKey>,
+        R: Receiver<PublicKey = PublicKey>,
+    {
+        loop {
+            tokio::select! {
+                biased;
+                message = receiver.recv() => {
+                    let Ok((from, bytes)) = message else { return };
+                    let Some(from) = self.participants.iter().position(|key| *key == from) else { continue };
+                    let from = u32::try_from(from).expect("a committee is small");
+                    let bytes = Bytes::from(commonware_codec::Encode::encode(&bytes));
+                    if ends.incoming.try_send(Message { from, bytes }).is_err() {
+                        metrics::counter!("ordering_messages_dropped_total", "way" => "in").increment(1);
+                    }
+                }
+                Some((to, bytes)) = ends.outgoing.recv() => {
+                    let recipients = match to {
+                        To::All => Recipients::All,
+                        To::Leaders => Recipients::Some(self.next_leaders()),
+                    };
+                    // To whom it went does not matter: delivery is not certain anyway.
+                    let _ = sender.send(recipients, bytes.0, false);
+                }
+            }
+        }
+    }
+
+    /// Who proposes in this view and in those after it, without this node.
+    fn next_leaders(&self) -> Vec<PublicKey> {
+        let now = self.link.view();
+        let leaders = (now..now + LEADERS).map(|view| {
+            let index = usize::from(self.leaders.elect(Round::new(self.epoch, View::new(view)), ()));
+            self.participants[index].clone()
+        });
+        leaders.filter(|leader| *leader != self.me).collect()
+    }
+}

@@ -1,0 +1,1 @@
+//! Simulates whole networks of sequencers.
