@@ -3,7 +3,8 @@
 use std::{
     mem::take,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::{B256, U256};
@@ -16,6 +17,7 @@ use sluice_types::{
 
 use crate::{
     Error,
+    base::sections,
     handle::Shared,
     hot::HotKeys,
     pipeline::{Decided, timed},
@@ -23,6 +25,11 @@ use crate::{
     recover::Recovered,
     tip::Tip,
 };
+
+/// Pause before L1 is looked at again.
+const L1_PAUSE: Duration = Duration::from_millis(10);
+/// How often to warn meanwhile.
+const L1_WARNING: Duration = Duration::from_secs(10);
 
 /// A block that is executed; its parent may not be sealed yet.
 pub(crate) struct Executed {
@@ -52,6 +59,7 @@ pub(crate) fn execute(
     if is_executed(&tip, ordered, hash)? {
         return Ok(None);
     }
+    wait_for_l1(store, &tip, ordered)?;
     let input = block_input(store, &tip, ordered, transactions)?;
     let number = input.number;
     let before = tip.state(store)?;
@@ -109,6 +117,26 @@ fn is_executed(tip: &Tip, ordered: &OrderedBlock, hash: B256) -> Result<bool, Er
         return Err(Error::OutOfOrder { height: ordered.height, parent: ordered.parent, head, head_hash });
     }
     Ok(false)
+}
+
+/// Waits until this node's view of L1 holds what a decided block builds on: those who decided it may have seen L1 earlier.
+fn wait_for_l1(store: &Store, parent: &Tip, ordered: &OrderedBlock) -> Result<(), Error> {
+    let consumed: u64 =
+        sections(ordered, store.config().rollup_id()).map(|section| u64::from(section.inbox_count)).sum();
+    let messages = parent.inbox_count.0 + consumed;
+    let mut warned = Instant::now();
+    while store.l1_block(ordered.l1_origin)?.is_none() || store.message_count().0 < messages {
+        if store.l1_head().is_some_and(|head| head.origin.number >= ordered.l1_origin) {
+            // It is above the origin and still lacks something: that is for the checks to say.
+            return Ok(());
+        }
+        if warned.elapsed() >= L1_WARNING {
+            warned = Instant::now();
+            tracing::warn!(height = %ordered.height, origin = %ordered.l1_origin, "a decided block waits for L1 to be seen here");
+        }
+        thread::sleep(L1_PAUSE);
+    }
+    Ok(())
 }
 
 /// What our rollup's section asks to execute.

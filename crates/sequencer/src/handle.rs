@@ -226,6 +226,15 @@ impl Shared {
         self.tip.read().clone()
     }
 
+    /// Hash of an L2 block that is sealed here, if it is.
+    pub(crate) fn sealed_hash(&self, number: L2Number) -> Result<Option<B256>, Error> {
+        let (newest, hash) = *self.sealed.lock();
+        if number == newest {
+            return Ok(Some(hash));
+        }
+        Ok(self.store.block(number)?.map(|block| block.hash))
+    }
+
     /// Wakes the engine if there is something to order.
     pub(crate) fn wake_for_work(&self) -> Result<(), Error> {
         let work = {

@@ -8,8 +8,7 @@
 //! ```
 //!
 //! What it deliberately does not do: it does not agree on blocks (`ordering` does), does not read L1 (`follow` writes the L1 view
-//! into the store) and does not post anything. There are no bundles, no lanes and no other sequencers' proposals to verify; the pool is
-//! not gossiped and not kept over a restart.
+//! into the store) and does not post anything. There are no bundles and no lanes; the pool is not kept over a restart.
 //!
 //! Invariants:
 //! - A block is durable with its certificate before the engine hears `done`, and blocks become durable in order. Nothing but the next
@@ -17,6 +16,8 @@
 //! - A block executes on its parent's state while the parent is still being sealed; its parent's hash is then a promise.
 //! - Whatever the pool or the inbox offers, execution decides: what Ethereum would not take is skipped, and no block fails.
 //! - Inbox messages are taken in order, none left out, and only from L1 blocks at or below the block's L1 origin.
+//! - Another seat's proposal gets this node's vote only when its order keeps every rule, and names a result that this node computed
+//!   too. What cannot be known yet waits.
 //! - The pool never exceeds its [`pool::Limits`], and never offers a transaction above a nonce gap.
 //!
 //! Metrics (`sequencer_*`): where a block's time goes, in seconds: `propose`, `recover`, `execute`, `learn`, `pool`, `root`, `seal`,
@@ -26,6 +27,7 @@
 //! Start reading at [`pool::Pool`] (who gets in), then `propose` (what a block holds), `pipeline` (what becomes of it) and
 //! [`Sequencer`] (the loop).
 
+mod base;
 mod config;
 mod error;
 mod execute;
@@ -39,6 +41,7 @@ mod seal;
 mod service;
 mod spread;
 mod tip;
+mod verify;
 
 pub use config::{Clock, Config, block_bytes_max};
 pub use error::Error;
@@ -49,6 +52,7 @@ pub use hot::{
 pub use pool::{Content, PoolTransaction, Rejection};
 pub use propose::BLOCK_MESSAGES_MAX;
 pub use service::{Sequencer, start};
+pub use verify::{CLOCK_AHEAD_MS_MAX, ORIGIN_BEHIND_S_MAX};
 
 #[cfg(test)]
 mod tests;

@@ -40,7 +40,7 @@ const STACK_BYTES: usize = 4 << 20;
 
 /// What the engine wants.
 pub(crate) enum Job {
-    Propose { request: Request, reply: oneshot::Sender<Result<Option<OrderedBlock>, Error>> },
+    Propose { request: Request, reply: oneshot::Sender<Option<OrderedBlock>> },
     Apply(Step<Decided>),
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Step<T> {
 
 /// Jobs that have passed the first stage.
 enum Ready {
-    Propose { request: Request, reply: oneshot::Sender<Result<Option<OrderedBlock>, Error>> },
+    Propose { request: Request, reply: oneshot::Sender<Option<OrderedBlock>> },
     Apply(Step<Recovered>),
 }
 
@@ -96,8 +96,18 @@ pub(crate) fn start(
         while let Ok(job) = ready_queue.recv() {
             match job {
                 Ready::Propose { request, reply } => {
-                    // A failed send means that nobody waits any more.
-                    let _ = reply.send(timed("sequencer_propose_seconds", || make_proposal(&sharing, &hot, &request)));
+                    if reply.is_closed() {
+                        continue;
+                    }
+                    match timed("sequencer_propose_seconds", || make_proposal(&sharing, &hot, &request)) {
+                        // A failed send means that the engine gave up waiting; it asks again.
+                        Ok(block) => drop(reply.send(block)),
+                        // Whoever waits hears of the failure before it hears that its question is dropped.
+                        Err(error) => {
+                            fail(&failing, error);
+                            return drop(reply);
+                        }
+                    }
                 }
                 Ready::Apply(step) => {
                     let work = |block| execute(&sharing, (&executor, &mut hot), block);

@@ -1,18 +1,20 @@
 //! Builds the next ordered block from the store's L1 view and the pool.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, keccak256};
 use parking_lot::Mutex;
 use sluice_ordering::Reason;
 use sluice_store::Store;
 use sluice_types::{
-    Height, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, OrderedBlock, RollupSection,
-    inbox_gas,
+    Height, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, OrderedBlock, RollupId,
+    RollupSection, inbox_gas,
 };
 
 use crate::{
-    Error, block_bytes_max,
+    Error,
+    base::{Base, sections},
+    block_bytes_max,
     hot::HotKeys,
     pool::{Pool, PoolTransaction, Room, TRANSACTION_GAS_MAX},
     tip::Tip,
@@ -22,10 +24,12 @@ use crate::{
 pub const BLOCK_MESSAGES_MAX: usize = 1_024;
 
 /// What the engine asks for, and what the proposer adds of its own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) height: Height,
     pub(crate) parent: B256,
+    /// Blocks below that were not decided when it was asked for.
+    pub(crate) undecided: Vec<Arc<OrderedBlock>>,
     pub(crate) reason: Reason,
     pub(crate) beneficiary: Address,
     pub(crate) now_ms: u64,
@@ -38,34 +42,47 @@ pub(crate) struct Proposal {
     pub(crate) transactions: Vec<Arc<PoolTransaction>>,
 }
 
-/// Builds the block on the tip: first the inbox, then the pool by tip, and in an order that executes
-/// well where tips are equal. It names the last block that is sealed here. `None` when an empty block is not wanted, or while the L1 view does not
-/// yet reach the origin to build on.
+/// Builds the block on the tip and what is undecided above it: first the inbox, then the pool by tip, and in an order that executes
+/// well where tips are equal. It names the last block that is sealed here. `None` when an empty block is not wanted, while the L1
+/// view does not yet reach the origin to build on, or when what was asked for does not follow the tip any more.
 pub(crate) fn propose(
     store: &Store,
     (tip, sealed): (&Tip, (L2Number, B256)),
     (pool, hot): (&Mutex<Pool>, &HotKeys),
     request: &Request,
 ) -> Result<Option<Proposal>, Error> {
-    let (_, _, parent_ms) = tip.ordered;
-    let timestamp_ms = request.now_ms.max(parent_ms).max(tip.header.timestamp.saturating_mul(1_000));
-    let Some(origin) = next_origin(store, &tip.l1_origin, timestamp_ms / 1_000)? else {
-        tracing::debug!(origin = %tip.l1_origin.number, "the L1 view does not reach the origin yet");
+    let config = store.config();
+    let rollup = config.rollup_id();
+    let undecided: Vec<_> =
+        request.undecided.iter().filter(|block| block.height > tip.ordered.0).cloned().collect();
+    let base = Base::of(tip).above(&undecided, rollup);
+    let Some(base) = base.filter(|base| (base.height.next(), base.hash) == (request.height, request.parent)) else {
+        tracing::debug!(height = %request.height, "a proposal was asked for that does not follow what is executed");
+        return Ok(None);
+    };
+    let timestamp_ms = request.now_ms.max(base.timestamp_ms);
+    let origin = match next_origin(store, base.l1_origin, timestamp_ms / 1_000) {
+        // What is not decided may be given up, and with it what L1 gave up.
+        Err(Error::OriginReplaced { .. }) if !undecided.is_empty() => None,
+        origin => origin?,
+    };
+    let Some(origin) = origin else {
+        tracing::debug!(origin = %base.l1_origin.0, "the L1 view does not reach the origin yet");
         return Ok(None);
     };
     // Only the parent's own origin can be ahead of the clock.
     let timestamp_ms = timestamp_ms.max(origin.timestamp.saturating_mul(1_000));
 
-    let (messages, messages_gas) = next_messages(store, tip.inbox_count, origin.number)?;
-    let config = store.config();
+    let (messages, messages_gas) = next_messages(store, base.inbox_count, origin.number)?;
     let room = Room { gas: config.block_gas_limit.saturating_sub(messages_gas), bytes: block_bytes_max(config) };
-    let transactions = pool.lock().best(room);
+    let taken: HashSet<B256> = undecided.iter().flat_map(|block| hashes(block, rollup)).collect();
+    let transactions = pool.lock().best(room, &taken);
     let transactions = hot.order(config.next_base_fee_wei(&tip.header), transactions);
     if messages == 0 && transactions.is_empty() && request.reason == Reason::Work {
         return Ok(None);
     }
     let section = RollupSection {
-        rollup: config.rollup_id(),
+        rollup,
         inbox_count: messages,
         transactions: transactions.iter().map(|tx| tx.raw.clone()).collect(),
         executed_number: sealed.0,
@@ -85,18 +102,17 @@ pub(crate) fn propose(
 
 /// Whether the inbox holds a message that a block could consume now.
 pub(crate) fn has_messages(store: &Store, tip: &Tip, now_ms: u64) -> Result<bool, Error> {
-    let Some(origin) = next_origin(store, &tip.l1_origin, now_ms / 1_000)? else { return Ok(false) };
+    let parent = (tip.l1_origin.number, tip.l1_origin.hash);
+    let Some(origin) = next_origin(store, parent, now_ms / 1_000)? else { return Ok(false) };
     Ok(next_messages(store, tip.inbox_count, origin.number)?.0 > 0)
 }
 
 /// The L1 block to build on: the highest that is confirmed and not after `timestamp`, but never before the parent's.
 ///
 /// `None` when the L1 view does not hold it yet.
-fn next_origin(store: &Store, parent: &L1Origin, timestamp: u64) -> Result<Option<L1Origin>, Error> {
-    let confirmed =
-        store.l1_head().map_or(0, |head| head.origin.number.0.saturating_sub(store.config().l1_confirmations));
+fn next_origin(store: &Store, parent: (L1Number, B256), timestamp: u64) -> Result<Option<L1Origin>, Error> {
     // L1 timestamps ascend: find the first block above the parent's origin that is still in the future.
-    let (mut low, mut high) = (parent.number.0, confirmed.max(parent.number.0));
+    let (mut low, mut high) = (parent.0.0, confirmed_head(store).max(parent.0.0));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         match store.l1_block(L1Number(middle))? {
@@ -106,14 +122,24 @@ fn next_origin(store: &Store, parent: &L1Origin, timestamp: u64) -> Result<Optio
     }
     let Some(block) = store.l1_block(L1Number(low))? else { return Ok(None) };
     // Genesis names its origin by number only, because the config does.
-    if low == parent.number.0 && !parent.hash.is_zero() && block.origin.hash != parent.hash {
-        return Err(Error::OriginReplaced { number: parent.number, then: parent.hash, now: block.origin.hash });
+    if low == parent.0.0 && !parent.1.is_zero() && block.origin.hash != parent.1 {
+        return Err(Error::OriginReplaced { number: parent.0, then: parent.1, now: block.origin.hash });
     }
     Ok(Some(block.origin))
 }
 
+/// Number of the highest L1 block that may be built on.
+pub(crate) fn confirmed_head(store: &Store) -> u64 {
+    store.l1_head().map_or(0, |head| head.origin.number.0.saturating_sub(store.config().l1_confirmations))
+}
+
+/// Hashes of a block's transactions for one rollup. What does not decode has a hash too, and is nobody's.
+fn hashes(block: &OrderedBlock, rollup: RollupId) -> impl Iterator<Item = B256> {
+    sections(block, rollup).flat_map(|section| section.transactions.iter().map(keccak256))
+}
+
 /// How many messages the block consumes, and the gas that they may use.
-fn next_messages(store: &Store, first: MessageIndex, origin: L1Number) -> Result<(u32, u64), Error> {
+pub(crate) fn next_messages(store: &Store, first: MessageIndex, origin: L1Number) -> Result<(u32, u64), Error> {
     let gas_max = store.config().inbox_gas_per_block;
     let (mut count, mut gas, mut usable_gas) = (0, 0u64, 0u64);
     for index in (first.0..store.message_count().0).take(BLOCK_MESSAGES_MAX) {

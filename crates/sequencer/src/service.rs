@@ -1,12 +1,15 @@
 //! The thin loop between the engine and the stages.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::B256;
 use sluice_executor::Executor;
 use sluice_ordering::{Event, Handle};
 use sluice_store::Store;
-use sluice_types::Height;
+use sluice_types::{Height, OrderedBlock, RollupSection};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{self, MissedTickBehavior},
@@ -14,13 +17,19 @@ use tokio::{
 
 use crate::{
     Config, Error, PoolHandle,
+    base::Base,
     handle::Shared,
     pipeline::{self, Decided, Job, Step},
     propose::Request,
+    verify::{Verdict, verify},
 };
 
 /// How often to look for a new L1 head, whose messages wake the engine.
 const L1_POLL: Duration = Duration::from_millis(200);
+/// Pause before a proposal is looked at again.
+const VERIFY_PAUSE: Duration = Duration::from_millis(10);
+
+type VerifyReply = oneshot::Sender<Result<(), String>>;
 
 /// The last ordered block that is durable, on which an engine starts: height and hash, zeros for a new chain.
 ///
@@ -38,6 +47,8 @@ pub struct Sequencer {
     shared: Arc<Shared>,
     jobs: mpsc::Sender<Job>,
     failures: mpsc::Receiver<Error>,
+    /// What the block after the last decided one builds on.
+    decided: Base,
     beneficiary: alloy_primitives::Address,
 }
 
@@ -46,7 +57,8 @@ impl Sequencer {
     pub fn new(config: Config, store: Store, executor: Executor, engine: Handle) -> Result<(Self, PoolHandle), Error> {
         let (handle, shared) = PoolHandle::start(&config, store, engine)?;
         let (jobs, failures) = pipeline::start(&shared, executor)?;
-        Ok((Self { shared, jobs, failures, beneficiary: config.beneficiary }, handle))
+        let decided = Base::of(&shared.tip());
+        Ok((Self { shared, jobs, failures, decided, beneficiary: config.beneficiary }, handle))
     }
 
     /// Serves the engine until it stops or something fails; both are an error, because a sequencer does not end by itself.
@@ -83,31 +95,65 @@ impl Sequencer {
 
     async fn answer(&mut self, event: Event) -> Result<(), Error> {
         match event {
-            Event::Propose { height, parent, reason, reply } => {
+            Event::Propose { height, parent, undecided, reason, reply } => {
                 let now_ms = self.shared.clock.now_ms();
-                let request = Request { height, parent, reason, beneficiary: self.beneficiary, now_ms };
-                let (answer, answered) = oneshot::channel();
-                self.send(Job::Propose { request, reply: answer }).await?;
-                let block = match answered.await {
-                    Ok(block) => block?,
-                    // The stage is gone. If it failed, it said so before it went.
-                    Err(_) => return Err(self.failures.try_recv().unwrap_or(Error::ThreadGone)),
-                };
-                // An error means that the engine gave up waiting; it asks again.
-                let _ = reply.send(block);
+                let request = Request { height, parent, undecided, reason, beneficiary: self.beneficiary, now_ms };
+                self.send(Job::Propose { request, reply }).await?;
             }
             Event::Finalized { block, certificate, done } => {
+                if block.height == self.decided.height.next() {
+                    self.decided = self.decided.after(&block, self.shared.store.config().rollup_id());
+                }
                 self.send(Job::Apply(Step { block: Some(Decided { block, certificate }), done })).await?;
             }
-            Event::Verify { reply, .. } => {
-                let _ = reply.send(Err("this node orders alone and accepts no other proposer".into()));
-            }
+            Event::Verify { block, undecided, reply } => self.verify(block, undecided, reply),
             Event::Evidence(evidence) => {
                 metrics::counter!("sequencer_evidence_total").increment(1);
                 tracing::warn!(?evidence, "a sequencer contradicted itself");
             }
         }
         Ok(())
+    }
+
+    /// Looks at another seat's proposal until something certain can be said of it, or nobody wants to know any more.
+    fn verify(&self, block: Arc<OrderedBlock>, undecided: Vec<Arc<OrderedBlock>>, mut reply: VerifyReply) {
+        let base = self.decided.above(&undecided, self.shared.store.config().rollup_id());
+        let base = base.filter(|base| (base.height.next(), base.hash) == (block.height, block.parent));
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let Some(base) = base else {
+                // Its height was decided meanwhile, so there is nothing left to say.
+                tracing::debug!(height = %block.height, "a proposal came that does not follow what is decided");
+                return reply.closed().await;
+            };
+            let asked = Instant::now();
+            let mut waited_for = None;
+            loop {
+                let sealed = |section: &RollupSection| shared.sealed_hash(section.executed_number);
+                let verdict = match verify(&shared.store, &base, &block, shared.clock.now_ms(), sealed) {
+                    Ok(Verdict::Good) => Ok(()),
+                    Ok(Verdict::Bad(reason)) => Err(reason),
+                    Ok(Verdict::Later(reason)) => {
+                        if waited_for.replace(reason) != Some(reason) {
+                            tracing::debug!(height = %block.height, reason, "a proposal waits");
+                        }
+                        tokio::select! {
+                            () = reply.closed() => return,
+                            () = time::sleep(VERIFY_PAUSE) => continue,
+                        }
+                    }
+                    Err(error) => {
+                        // No opinion. If the store is broken, storing says so.
+                        tracing::error!(%error, height = %block.height, "a proposal cannot be checked");
+                        return reply.closed().await;
+                    }
+                };
+                metrics::histogram!("sequencer_verify_seconds").record(asked.elapsed().as_secs_f64());
+                // An error means that the engine went on without us.
+                let _ = reply.send(verdict);
+                return;
+            }
+        });
     }
 
     async fn send(&mut self, job: Job) -> Result<(), Error> {

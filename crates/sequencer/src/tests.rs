@@ -1,6 +1,7 @@
 //! The sequencer at its door: real store, real execution, the test in the engine's place.
 
 mod blocks;
+mod committee;
 mod faults;
 mod inbox;
 mod live;

@@ -90,8 +90,8 @@ pub(crate) struct Recent {
 impl Recent {
     pub(crate) fn push(&mut self, layer: Arc<Layer>) {
         self.head = layer.sealed.clone();
-        if let Some((block, certificate)) = &layer.ordered {
-            self.ordered_head = Some((block.height, certificate.block_hash, block.timestamp_ms));
+        if let Some((block, _)) = &layer.ordered {
+            self.ordered_head = Some((block.height, block.hash(), block.timestamp_ms));
         }
         self.size_bytes += layer.size_bytes;
         self.layers.push_back(layer);

@@ -166,7 +166,7 @@ pub(crate) fn load(
     let ordered_head = match txn.open_table(META)?.get(META_ORDERED_HEAD)? {
         Some(bytes) => {
             let row: codec::OrderedRow = codec::decode("the ordered head", bytes.value())?;
-            Some((row.block.height, row.certificate.block_hash, row.block.timestamp_ms))
+            Some((row.block.height, row.block.hash(), row.block.timestamp_ms))
         }
         None => None,
     };

@@ -1,8 +1,9 @@
 //! What to propose next.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{cmp::Reverse, collections::{BinaryHeap, HashSet}, sync::Arc};
 
 use alloy_consensus::Transaction as _;
+use alloy_primitives::B256;
 
 use super::{Pool, PoolTransaction, sender::Entry};
 
@@ -20,11 +21,13 @@ const GAS_MIN: u64 = 21_000;
 
 impl Pool {
     /// The best transactions that fit: highest tip at the pool's base fee first, then the earliest; each sender's in order of
-    /// nonce. A sender whose next one does not fit, or does not pay the base fee, is left for a later block.
-    pub fn best(&self, mut room: Room) -> Vec<Arc<PoolTransaction>> {
+    /// nonce. A sender whose next one does not fit, or does not pay the base fee, is left for a later block. Those in `taken` are
+    /// passed over: they are in a block already that is not executed yet.
+    pub fn best(&self, mut room: Room, taken: &HashSet<B256>) -> Vec<Arc<PoolTransaction>> {
         let base_fee_wei = self.head().base_fee_wei;
         let mut queues: Vec<_> =
             self.queues().filter(|(_, queue)| queue.pending > 0).map(|(_, q)| q.pending()).collect();
+        let free = |entry: &&Entry| taken.is_empty() || !taken.contains(&entry.tx.hash());
         // `index` comes last and never decides: no two transactions have the same arrival.
         let candidate = |entry: &Entry, index: usize| {
             entry.tx.tip_wei(base_fee_wei).map(|tip| Candidate { tip, arrival: Reverse(entry.arrival), index })
@@ -32,7 +35,7 @@ impl Pool {
         let mut current: Vec<Option<Arc<PoolTransaction>>> = vec![None; queues.len()];
         let mut heap = BinaryHeap::with_capacity(queues.len());
         for (index, queue) in queues.iter_mut().enumerate() {
-            if let Some(entry) = queue.next() {
+            if let Some(entry) = queue.find(free) {
                 current[index] = Some(entry.tx.clone());
                 heap.extend(candidate(entry, index));
             }
@@ -48,7 +51,7 @@ impl Pool {
             }
             room = Room { gas: room.gas - gas, bytes: room.bytes - bytes };
             chosen.push(tx);
-            if let Some(entry) = queues[index].next() {
+            if let Some(entry) = queues[index].find(free) {
                 current[index] = Some(entry.tx.clone());
                 heap.extend(candidate(entry, index));
             }

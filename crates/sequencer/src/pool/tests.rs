@@ -3,7 +3,7 @@
 mod property;
 mod refusals;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
@@ -53,7 +53,7 @@ fn rich(nonce: u64) -> SenderState {
 const ROOM: Room = Room { gas: u64::MAX, bytes: usize::MAX };
 
 fn chosen(pool: &Pool, room: Room) -> Vec<(u8, u64)> {
-    pool.best(room).iter().map(|tx| (tx.sender[0], tx.nonce())).collect()
+    pool.best(room, &HashSet::new()).iter().map(|tx| (tx.sender[0], tx.nonce())).collect()
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn proposes_by_tip_then_arrival_and_each_sender_in_order() {
     // Sender 1's second pays most but stands behind its first; 1 came before 3 at equal tip.
     assert_eq!(chosen(&pool, ROOM), [(2, 0), (1, 0), (1, 1), (3, 0), (2, 1)]);
     assert_eq!(chosen(&pool, Room { gas: 42_000, ..ROOM }), [(2, 0), (1, 0)]);
-    let one = pool.best(ROOM)[0].raw.len();
+    let one = pool.best(ROOM, &HashSet::new())[0].raw.len();
     assert_eq!(chosen(&pool, Room { bytes: one, ..ROOM }), [(2, 0)]);
 }
 
@@ -138,7 +138,7 @@ fn a_replacement_takes_the_place_and_keeps_the_rest() {
     let better = from(1, unsigned(1, 11_000, 110));
     pool.admit(better.clone(), rich(0), 0).unwrap();
     assert_eq!(chosen(&pool, ROOM), [(1, 0), (1, 1), (1, 2)]);
-    assert_eq!(pool.best(ROOM)[1].hash(), better.hash());
+    assert_eq!(pool.best(ROOM, &HashSet::new())[1].hash(), better.hash());
     assert!(pool.get(from(1, unsigned(1, 10_000, 100)).hash()).is_none());
 }
 

@@ -161,6 +161,9 @@ pub(super) fn forced(data: Bytes) -> InboxMessage {
     InboxMessage { kind, to: Address::ZERO, data, ..deposit(Address::repeat_byte(0xaa), 0, 0) }
 }
 
+/// Whether a block may stand.
+pub(super) type Verified = oneshot::Receiver<Result<(), String>>;
+
 /// A sequencer under test.
 pub(super) struct Rig {
     pub(super) store: Store,
@@ -198,7 +201,12 @@ impl Rig {
 
     /// Sets the clock, seconds.
     pub(super) fn set_clock(&self, seconds: u64) {
-        self.clock_ms.store(seconds * 1_000, Ordering::Relaxed);
+        self.set_clock_ms(seconds * 1_000);
+    }
+
+    /// Sets the clock, milliseconds.
+    pub(super) fn set_clock_ms(&self, milliseconds: u64) {
+        self.clock_ms.store(milliseconds, Ordering::Relaxed);
     }
 
     pub(super) async fn submit(&self, raw: &Bytes) -> Result<B256, Rejection> {
@@ -207,10 +215,24 @@ impl Rig {
 
     /// Asks for a proposal on the tip.
     pub(super) async fn propose(&self, reason: Reason) -> Option<OrderedBlock> {
+        self.propose_on(&[], reason).await
+    }
+
+    /// Asks for a proposal on blocks above the tip.
+    pub(super) async fn propose_on(&self, undecided: &[OrderedBlock], reason: Reason) -> Option<OrderedBlock> {
         let (reply, answer) = oneshot::channel();
-        let (height, parent) = (self.tip.0.next(), self.tip.1);
-        self.events.send(Event::Propose { height, parent, reason, reply }).await.unwrap();
+        let (height, parent) = undecided.last().map_or(self.tip, |block| (block.height, block.hash()));
+        let undecided = undecided.iter().cloned().map(Arc::new).collect();
+        self.events.send(Event::Propose { height: height.next(), parent, undecided, reason, reply }).await.unwrap();
         answer.await.unwrap()
+    }
+
+    /// Asks whether another's block may stand on these; the answer may never come.
+    pub(super) async fn verify_on(&self, undecided: &[OrderedBlock], block: &OrderedBlock) -> Verified {
+        let (reply, answer) = oneshot::channel();
+        let undecided = undecided.iter().cloned().map(Arc::new).collect();
+        self.events.send(Event::Verify { block: Arc::new(block.clone()), undecided, reply }).await.unwrap();
+        answer
     }
 
     /// Finalises a block and waits until it is durable.

@@ -1,6 +1,6 @@
 //! Whatever comes, in whatever order: bounds hold, orders hold, a refusal changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use alloy_consensus::Transaction as _;
 use proptest::prelude::*;
@@ -94,7 +94,7 @@ impl Model {
                 self.block(base_fee_wei, changed.to_vec(), &[], elapsed_ms);
             }
             Step::Propose { gas, bytes } => {
-                let chosen = self.pool.best(Room { gas, bytes });
+                let chosen = self.pool.best(Room { gas, bytes }, &HashSet::new());
                 prop_assert!(chosen.iter().map(|tx| tx.transaction.gas_limit()).sum::<u64>() <= gas);
                 prop_assert!(chosen.iter().map(|tx| tx.raw.len()).sum::<usize>() <= bytes);
                 let mut changed = BTreeMap::new();
@@ -110,7 +110,7 @@ impl Model {
                 }
             }
             Step::Refuse => {
-                let refused: Vec<_> = self.pool.best(ROOM).first().map(|tx| tx.hash()).into_iter().collect();
+                let refused: Vec<_> = self.pool.best(ROOM, &HashSet::new()).first().map(|tx| tx.hash()).into_iter().collect();
                 self.block(self.pool.head().base_fee_wei, Vec::new(), &refused, 0);
                 for hash in refused {
                     prop_assert!(self.pool.get(hash).is_none());
@@ -162,7 +162,7 @@ impl Model {
         let base_fee_wei = self.pool.head().base_fee_wei;
         let mut rest: Vec<Vec<Arc<PoolTransaction>>> =
             content.pending.values().map(|txs| txs.values().cloned().collect()).collect();
-        let chosen = self.pool.best(ROOM);
+        let chosen = self.pool.best(ROOM, &HashSet::new());
         for tx in &chosen {
             let best = rest.iter().filter_map(|txs| txs.first()?.tip_wei(base_fee_wei)).max();
             prop_assert_eq!(tx.tip_wei(base_fee_wei), best);
