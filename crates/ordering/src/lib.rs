@@ -34,4 +34,4 @@ pub use error::Error;
 pub use event::{EVENTS_MAX, Event, Handle, Reason, Wake, handle};
 pub use evidence::{ConflictingCertificates, ConflictingVotes, Evidence, Offence, SignedVote};
 pub use key::Key;
-pub use peers::{MESSAGE_BYTES_MAX, MESSAGES_MAX, Message, Peers, PeersEnd, To, peers};
+pub use peers::{Incoming, Line, MESSAGE_BYTES_MAX, MESSAGES_MAX, Message, Peers, PeersEnd, To, Topic, peers};

@@ -49,8 +49,8 @@ impl Exchange {
                     let Ok((from, bytes)) = message else { return };
                     let Some(from) = self.participants.iter().position(|key| *key == from) else { continue };
                     let from = u32::try_from(from).expect("a committee is small");
-                    let bytes = Bytes::from(commonware_codec::Encode::encode(&bytes));
-                    if ends.incoming.try_send(Message { from, bytes }).is_err() {
+                    let bytes = Bytes::copy_from_slice(bytes.as_ref());
+                    if !ends.incoming.put(Message { from, bytes }) {
                         metrics::counter!("ordering_messages_dropped_total", "way" => "in").increment(1);
                     }
                 }
