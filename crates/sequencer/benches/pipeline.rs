@@ -153,7 +153,7 @@ async fn run(genesis: &Genesis, origin: &L1Origin, blocks: &[OrderedBlock], in_f
     store.commit_l1(L1Update { blocks: vec![l1], ..L1Update::default() }).expect("a first L1 block");
     let (engine, _wake) = handle();
     let config = Config::new(Address::repeat_byte(0xbe));
-    let (sequencer, _pool) = Sequencer::new(config, store.clone(), Executor::new(), engine).expect("threads");
+    let (sequencer, _pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, None).expect("threads");
     let (events, queue) = mpsc::channel(EVENTS_MAX);
     let sequencer = tokio::spawn(sequencer.run(queue));
     let start = Instant::now();

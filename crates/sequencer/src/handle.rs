@@ -7,6 +7,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes};
 use parking_lot::{Mutex, RwLock};
+use sluice_ordering::Peers;
 use sluice_store::Store;
 use sluice_types::{EMPTY_CODE_HASH, L2Number, StateRead};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -15,6 +16,7 @@ use crate::{
     Clock, Config, Error, block_bytes_max,
     pool::{Content, Pool, PoolTransaction, Rejection, Rules, SenderState, recover},
     propose::has_messages,
+    share::Share,
     tip::Tip,
 };
 
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) engine: sluice_ordering::Handle,
     pub(crate) clock: Clock,
+    /// The way to the other seats, if there are any.
+    pub(crate) share: Option<Share>,
     rules: Rules,
     pending: broadcast::Sender<B256>,
 }
@@ -58,7 +62,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 struct Submission {
     raw: Bytes,
-    reply: oneshot::Sender<Result<B256, Rejection>>,
+    /// `None`: another seat sent it, and nobody waits.
+    reply: Option<oneshot::Sender<Result<B256, Rejection>>>,
 }
 
 impl PoolHandle {
@@ -67,6 +72,7 @@ impl PoolHandle {
         config: &Config,
         store: Store,
         engine: sluice_ordering::Handle,
+        peers: Option<Peers>,
     ) -> Result<(Self, Arc<Shared>), Error> {
         let chain = store.config();
         let rules = Rules {
@@ -87,6 +93,7 @@ impl PoolHandle {
             store,
             engine,
             clock: config.clock.clone(),
+            share: peers.map(Share::new),
             rules,
             pending,
         });
@@ -110,8 +117,18 @@ impl PoolHandle {
     pub async fn submit(&self, raw: Bytes) -> Result<B256, Rejection> {
         let gone = || Rejection::Unavailable("the node is stopping".into());
         let (reply, answer) = oneshot::channel();
-        self.submissions.send(Submission { raw, reply }).await.map_err(|_| gone())?;
+        self.submissions.send(Submission { raw, reply: Some(reply) }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Takes in what another seat sent, as far as there is room.
+    pub(crate) fn take_from_peer(&self, transactions: Vec<Bytes>) {
+        for raw in transactions {
+            if self.submissions.try_send(Submission { raw, reply: None }).is_err() {
+                metrics::counter!("sequencer_submissions_total", "result" => "dropped").increment(1);
+                return;
+            }
+        }
     }
 
     /// The nonce that the sender's next transaction needs, when the pool, or a block that is not stored yet, knows better than the
@@ -159,7 +176,7 @@ fn next_batch(queue: &Mutex<mpsc::Receiver<Submission>>) -> Option<Vec<Submissio
     Some(batch)
 }
 
-type Reply = oneshot::Sender<Result<B256, Rejection>>;
+type Reply = Option<oneshot::Sender<Result<B256, Rejection>>>;
 
 impl Shared {
     /// Decodes, recovers, admits and answers a batch.
@@ -204,9 +221,13 @@ impl Shared {
             }
             let now_ms = self.clock.now_ms();
             let mut work = false;
+            let mut from_here = Vec::new();
             for ((tx, reply), state) in checked.into_iter().zip(states) {
                 let hash = tx.hash();
-                let admitted = pool.admit(tx, state, now_ms).map(|risen| {
+                let admitted = pool.admit(tx.clone(), state, now_ms).map(|risen| {
+                    if reply.is_some() {
+                        from_here.push(tx);
+                    }
                     work |= !risen.is_empty();
                     self.announce(&risen);
                     hash
@@ -216,6 +237,9 @@ impl Shared {
             drop(pool);
             if work {
                 self.engine.wake();
+            }
+            if let Some(share) = &self.share {
+                share.hand_over(&from_here, now_ms);
             }
             return;
         }
@@ -282,6 +306,8 @@ fn answer(reply: Reply, result: Result<B256, Rejection>) {
         Ok(_) => metrics::counter!("sequencer_submissions_total", "result" => "admitted").increment(1),
         Err(_) => metrics::counter!("sequencer_submissions_total", "result" => "rejected").increment(1),
     }
-    // An error means that the submitter went away; the transaction stays.
-    let _ = reply.send(result);
+    if let Some(reply) = reply {
+        // An error means that the submitter went away; the transaction stays.
+        let _ = reply.send(result);
+    }
 }

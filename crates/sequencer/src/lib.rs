@@ -39,6 +39,7 @@ mod propose;
 mod recover;
 mod seal;
 mod service;
+mod share;
 mod spread;
 mod tip;
 mod verify;
@@ -52,6 +53,7 @@ pub use hot::{
 pub use pool::{Content, PoolTransaction, Rejection};
 pub use propose::BLOCK_MESSAGES_MAX;
 pub use service::{Sequencer, start};
+pub use share::{FLOOD_AFTER_MS, WATCHED_MAX};
 pub use verify::{CLOCK_AHEAD_MS_MAX, ORIGIN_BEHIND_S_MAX};
 
 #[cfg(test)]

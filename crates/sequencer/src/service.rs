@@ -7,7 +7,7 @@ use std::{
 
 use alloy_primitives::B256;
 use sluice_executor::Executor;
-use sluice_ordering::{Event, Handle};
+use sluice_ordering::{Event, Handle, Line, Message};
 use sluice_store::Store;
 use sluice_types::{Height, OrderedBlock, RollupSection};
 use tokio::{
@@ -21,6 +21,7 @@ use crate::{
     handle::Shared,
     pipeline::{self, Decided, Job, Step},
     propose::Request,
+    share::decode,
     verify::{Verdict, verify},
 };
 
@@ -49,16 +50,27 @@ pub struct Sequencer {
     failures: mpsc::Receiver<Error>,
     /// What the block after the last decided one builds on.
     decided: Base,
+    pool: PoolHandle,
+    messages: Option<mpsc::Receiver<Message>>,
     beneficiary: alloy_primitives::Address,
 }
 
 impl Sequencer {
-    /// Starts the pool and the stages on an opened store. `engine` is woken when there is something to order.
-    pub fn new(config: Config, store: Store, executor: Executor, engine: Handle) -> Result<(Self, PoolHandle), Error> {
-        let (handle, shared) = PoolHandle::start(&config, store, engine)?;
+    /// Starts the pool and the stages on an opened store. `engine` is woken when there is something to order; `line` leads to the other
+    /// seats, if there are any.
+    pub fn new(
+        config: Config,
+        store: Store,
+        executor: Executor,
+        engine: Handle,
+        line: Option<Line>,
+    ) -> Result<(Self, PoolHandle), Error> {
+        let (peers, messages) = line.map(|line| (line.peers, line.messages)).unzip();
+        let (handle, shared) = PoolHandle::start(&config, store, engine, peers)?;
         let (jobs, failures) = pipeline::start(&shared, executor)?;
         let decided = Base::of(&shared.tip());
-        Ok((Self { shared, jobs, failures, decided, beneficiary: config.beneficiary }, handle))
+        let (pool, beneficiary) = (handle.clone(), config.beneficiary);
+        Ok((Self { shared, jobs, failures, decided, pool, messages, beneficiary }, handle))
     }
 
     /// Serves the engine until it stops or something fails; both are an error, because a sequencer does not end by itself.
@@ -82,7 +94,16 @@ impl Sequencer {
                     Some(event) => self.answer(event).await?,
                     None => return Ok(()),
                 },
+                Some(message) = next_message(&mut self.messages) => {
+                    match decode(&message.bytes) {
+                        Some(transactions) => self.pool.take_from_peer(transactions),
+                        None => tracing::debug!(seat = message.from, "a message that holds no transactions"),
+                    }
+                }
                 _ = poll.tick() => {
+                    if let Some(share) = &self.shared.share {
+                        share.flood(&self.shared.pool, self.shared.clock.now_ms());
+                    }
                     let head = self.shared.store.l1_head().map(|block| block.origin.hash);
                     if head != l1_head {
                         l1_head = head;
@@ -161,5 +182,13 @@ impl Sequencer {
             return Err(self.failures.try_recv().unwrap_or(Error::ThreadGone));
         }
         Ok(())
+    }
+}
+
+/// The next message from another seat; never where there are none.
+async fn next_message(messages: &mut Option<mpsc::Receiver<Message>>) -> Option<Message> {
+    match messages {
+        Some(messages) => messages.recv().await,
+        None => std::future::pending().await,
     }
 }

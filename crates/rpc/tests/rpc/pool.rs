@@ -27,7 +27,7 @@ struct Pool {
 fn pool(chain: &Chain) -> Pool {
     let (engine, wake) = sluice_ordering::handle();
     let settings = sluice_sequencer::Config::new(BENEFICIARY);
-    let (sequencer, handle) = Sequencer::new(settings, chain.store.clone(), Executor::new(), engine).unwrap();
+    let (sequencer, handle) = Sequencer::new(settings, chain.store.clone(), Executor::new(), engine, None).unwrap();
     Pool { handle, _sequencer: sequencer, _wake: wake }
 }
 

@@ -81,7 +81,8 @@ async fn votes_for_what_an_honest_seat_proposes() {
 #[tokio::test]
 async fn refuses_for_ever_what_can_never_stand() {
     let (rig, below, block) = proposal().await;
-    let tampered: [(&str, fn(&mut OrderedBlock)); 8] = [
+    type Tamper = fn(&mut OrderedBlock);
+    let tampered: [(&str, Tamper); 8] = [
         ("0 sections", |block| block.sections.clear()),
         ("section is of rollup 1", |block| block.sections[0].rollup = RollupId(1)),
         ("more than", |block| block.sections[0].transactions = vec![vec![0; 1 << 20].into()]),

@@ -193,7 +193,7 @@ impl Rig {
         let clock = Clock::new(move || reading.load(Ordering::Relaxed));
         let (engine, wake) = handle();
         let config = Config { clock, ..Config::new(BENEFICIARY) };
-        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine).unwrap();
+        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, None).unwrap();
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let task = tokio::spawn(sequencer.run(receiver));
         Self { tip: start(&store), store, pool, clock_ms, events, task, _wake: wake }
