@@ -1,1 +1,34 @@
-//! Simulates whole networks of sequencers.
+//! Simulates whole networks of sequencers, every run replayable from its seed.
+//!
+//! Seats with the real engine of `simplex` and a model of what `sequencer` does, on a simulated network with a simulated clock and
+//! simulated files. A seed decides how many there are, who lies and how, who crashes, which links break, how late L1 is seen. Then
+//! all is repaired, some time passes, and the laws are checked:
+//!
+//! - no two honest seats were ever handed different blocks of one height, in any life;
+//! - what an honest seat was handed is there at the end, in order, without gaps, with certificates that hold;
+//! - when all is well, all honest seats grow, and what clients gave them is ordered in bounded time;
+//! - whoever contradicts itself before all is convicted, and nobody else is;
+//! - the decided chain keeps the rules of the applications.
+//!
+//! What it deliberately does not do: it executes no transactions and knows no store, both of which have tests of their own. A crash
+//! loses what was not synced, never more; a disk that lies is not simulated.
+//!
+//! Invariants: the same seed gives the same run, to the last message. Nothing here reads a clock or asks for randomness.
+//!
+//! Start reading at [`run`], then `plan.rs` and `laws.rs`.
+
+mod app;
+mod chain;
+mod committee;
+mod dice;
+mod disk;
+mod equivocator;
+mod l1;
+mod laws;
+mod network;
+mod plan;
+mod rules;
+mod world;
+
+pub use plan::{Kind, Plan, Scenario};
+pub use world::{Outcome, run};

@@ -21,6 +21,11 @@ use tokio::sync::mpsc;
 
 use crate::{Error, block::Block, committee::Scheme, link::Link};
 
+/// How many decided blocks the application may still have to get when it is asked about the next.
+const BEHIND_MAX: u64 = 16;
+/// Pause before looking again how far it is.
+const BEHIND_PAUSE: Duration = Duration::from_millis(10);
+
 /// When to propose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
@@ -47,10 +52,18 @@ impl Application {
     }
 
     /// The newest block of the ancestry, and those from there down that were not handed over as decided, oldest first.
-    async fn undecided(&self, mut ancestry: impl Ancestry<Block>) -> Option<(Arc<Block>, Vec<Arc<OrderedBlock>>)> {
-        // Read first: what is decided meanwhile is known to the application when it is asked.
-        let handed_over = self.link.handed_over();
+    async fn undecided<E: Clock>(
+        &self,
+        clock: &E,
+        mut ancestry: impl Ancestry<Block>,
+    ) -> Option<(Arc<Block>, Vec<Arc<OrderedBlock>>)> {
         let newest = ancestry.next().await?.inner_shared();
+        // An application that catches up gets the blocks anyway: soon, and not all at once.
+        while self.link.decided().min(newest.ordered.height.0) > self.link.handed_over() + BEHIND_MAX {
+            clock.sleep(BEHIND_PAUSE).await;
+        }
+        // Read before the walk: what is decided meanwhile is known to the application when it is asked.
+        let handed_over = self.link.handed_over();
         let mut undecided = Vec::new();
         let mut next = newest.clone();
         while next.ordered.height.0 > handed_over {
@@ -79,7 +92,7 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Appl
         (): (),
     ) -> Option<Digested<Block>> {
         let heartbeat = clock.current() + self.pace.heartbeat;
-        let (parent, undecided) = self.undecided(ancestry).await?;
+        let (parent, undecided) = self.undecided(&clock, ancestry).await?;
         // Another's clock decides when the parent was made, so it may only shorten what we would wait anyway.
         let made = UNIX_EPOCH + Duration::from_millis(parent.ordered.timestamp_ms);
         let mut earliest = earlier(made.min(clock.current()) + self.pace.block_time, heartbeat);
@@ -103,8 +116,8 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Appl
         }
     }
 
-    async fn verify(&mut self, _: (E, Self::Context), ancestry: impl Ancestry<Block>) -> bool {
-        let Some((block, mut undecided)) = self.undecided(ancestry).await else { return false };
+    async fn verify(&mut self, (clock, _): (E, Self::Context), ancestry: impl Ancestry<Block>) -> bool {
+        let Some((block, mut undecided)) = self.undecided(&clock, ancestry).await else { return false };
         if undecided.pop().is_none() {
             // Decided meanwhile: nobody needs our opinion any more.
             return std::future::pending().await;

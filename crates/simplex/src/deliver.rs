@@ -28,9 +28,7 @@ use crate::{
 
 /// Most decided blocks that the application has and that are not durable.
 pub(crate) const IN_FLIGHT_MAX: usize = 4;
-/// How far above a block its proof is looked for: a block without a proof of its own is decided by the next one that has one.
-const SEARCH_MAX: u64 = 256;
-/// Pause before looking again.
+/// Pause before a proof is looked for again.
 const SEARCH_PAUSE: Duration = Duration::from_millis(5);
 
 /// What the application is told without being asked.
@@ -45,6 +43,7 @@ impl Deliver {
     /// Works until the engine ends.
     pub(crate) async fn run<E: Clock>(mut self, clock: E) {
         let mut in_flight: FuturesOrdered<_> = FuturesOrdered::new();
+        let mut last_proof = None;
         loop {
             tokio::select! {
                 biased;
@@ -60,7 +59,8 @@ impl Deliver {
                 }
                 delivery = self.deliveries.recv() => {
                     let Some((block, acknowledgement)) = delivery else { return };
-                    let certificate = proof(&clock, &self.link, &self.marshal, block.ordered.height).await;
+                    let certificate = self.proof(&clock, block.ordered.height, last_proof).await;
+                    last_proof = Some(certificate.clone());
                     let (done, durable) = oneshot::channel();
                     let height = block.ordered.height.0;
                     let block = block.ordered.clone();
@@ -71,24 +71,29 @@ impl Deliver {
             }
         }
     }
-}
 
-/// The proof of the lowest block at or above `height` that has one. There is one, or the block would not be decided.
-async fn proof<E: Clock>(
-    clock: &E,
-    link: &Link,
-    marshal: &Mailbox<Scheme, Standard<Block>>,
-    height: Height,
-) -> Certificate {
-    loop {
-        let last = link.decided().clamp(height.0, height.0 + SEARCH_MAX);
-        for above in height.0..=last {
-            if let Some(finalization) = marshal.get_finalization(types::Height::new(above)).await {
-                let block_hash = certificate::block_hash(&finalization);
-                let proof = finalization.encode().into();
-                return Certificate { height: Height(above), block_hash, scheme: SCHEME_SIMPLEX, proof };
-            }
+    /// The proof of the block at `height`, or else of one above: there is one, or the block would not be decided. `last` is what
+    /// this returned last, so that a long stretch of blocks without proofs of their own is searched once.
+    async fn proof<E: Clock>(&self, clock: &E, height: Height, last: Option<Certificate>) -> Certificate {
+        if let Some(own) = self.proof_at(height).await {
+            return own;
         }
-        clock.sleep(SEARCH_PAUSE).await;
+        if let Some(last) = last.filter(|last| last.height >= height) {
+            return last;
+        }
+        loop {
+            for above in height.0..=self.link.decided() {
+                if let Some(proof) = self.proof_at(Height(above)).await {
+                    return proof;
+                }
+            }
+            clock.sleep(SEARCH_PAUSE).await;
+        }
+    }
+
+    async fn proof_at(&self, height: Height) -> Option<Certificate> {
+        let finalization = self.marshal.get_finalization(types::Height::new(height.0)).await?;
+        let (block_hash, proof) = (certificate::block_hash(&finalization), finalization.encode().into());
+        Some(Certificate { height, block_hash, scheme: SCHEME_SIMPLEX, proof })
     }
 }

@@ -20,7 +20,7 @@ use commonware_consensus::{
         config::{ForwardPolicy, SkipBudget, SkipPolicy},
         elector::RoundRobin,
     },
-    types::{Epoch, FixedEpocher, ViewDelta},
+    types::{Epoch, ViewDelta},
 };
 use commonware_cryptography::{
     Sha256, Signer as _,
@@ -43,6 +43,7 @@ use crate::{
     block::Block,
     committee::Scheme,
     deliver::{Deliver, IN_FLIGHT_MAX},
+    epoch::OneEpoch,
     evidence::{EVIDENCE_MAX, Watch},
     link::Link,
     messages::Exchange,
@@ -164,8 +165,6 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
 const FETCH_PAUSE: Duration = Duration::from_millis(100);
 /// Deliveries that wait: more than may be unacknowledged, so that there is always room.
 const DELIVERIES_MAX: usize = IN_FLIGHT_MAX * 4;
-/// Blocks of an epoch. There is one epoch.
-const EPOCH_LENGTH: NonZeroU64 = nonzero_u64(u64::MAX / 4);
 
 const fn nonzero_usize(value: usize) -> NonZeroUsize {
     NonZeroUsize::new(value).expect("not zero")
@@ -290,7 +289,7 @@ where
     );
     let spread = spread.start(channels.blocks);
 
-    let epochs = FixedEpocher::new(EPOCH_LENGTH);
+    let epochs = OneEpoch(epoch);
     let (marshal, mailbox, _) = Actor::<_, Standard<Block>, _, _, _, _, _>::init(
         context.child("marshal"),
         finalizations,

@@ -28,6 +28,7 @@ mod certificate;
 mod committee;
 mod deliver;
 mod engine;
+mod epoch;
 mod error;
 mod evidence;
 mod keys;

@@ -1,0 +1,74 @@
+//! Seats with keys that everybody may know, and the engine's own view of them, made without the room under test.
+
+use alloy_primitives::Address;
+use commonware_codec::DecodeExt as _;
+use commonware_consensus::simplex::scheme::bls12381_multisig;
+use commonware_cryptography::{
+    Signer as _,
+    bls12381::primitives::{
+        group::Private,
+        variant::{MinSig, Variant},
+    },
+    ed25519,
+};
+use commonware_utils::{TryCollect as _, ordered::BiMap};
+use sluice_simplex::{Committee, Member, SeatKeys};
+
+/// What signs, as `docs/spec/sequencers.md` has it.
+pub(crate) type Scheme = bls12381_multisig::Scheme<ed25519::PublicKey, MinSig>;
+
+const CHAIN_ID: u64 = 31_337;
+const CONTRACT: Address = Address::repeat_byte(0x5e);
+
+/// A committee and all its secrets, in order of seats.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    pub(crate) keys: Vec<SeatKeys>,
+    pub(crate) committee: Committee,
+    pub(crate) members: Vec<ed25519::PublicKey>,
+}
+
+impl Seats {
+    pub(crate) fn new(count: usize, epoch: u64) -> Self {
+        let secret = |seat: usize, kind: u8| {
+            // Below the order of the curve, and not zero.
+            let mut secret = [0; 32];
+            (secret[30], secret[31]) = (kind, u8::try_from(seat).expect("seats are few"));
+            secret
+        };
+        let key = |seat| SeatKeys::from_secrets(&secret(seat, 1), &secret(seat, 2)).expect("good secrets");
+        let mut keys: Vec<SeatKeys> = (0..count).map(key).collect();
+        keys.sort_by_key(SeatKeys::network_key);
+        let member = |keys: &SeatKeys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() };
+        let members: Vec<Member> = keys.iter().map(member).collect();
+        let committee = Committee::new(epoch, CHAIN_ID, CONTRACT, &members).expect("a good committee");
+        let members = keys.iter().map(|keys| network(keys).public_key()).collect();
+        Self { keys, committee, members }
+    }
+
+    /// What a seat signs with, or what checks all signatures.
+    pub(crate) fn scheme(&self, seat: Option<usize>) -> Scheme {
+        let namespace = [b"SLUICE_SIMPLEX".as_slice(), &CHAIN_ID.to_be_bytes(), CONTRACT.as_slice()].concat();
+        let member = |keys: &SeatKeys| {
+            let vote = <MinSig as Variant>::Public::decode(bytes(&keys.vote_key())).expect("a point");
+            (network(keys).public_key(), vote)
+        };
+        let members: BiMap<_, _> = self.keys.iter().map(member).try_collect().expect("no key comes twice");
+        match seat {
+            None => Scheme::verifier(&namespace, members),
+            Some(seat) => {
+                let secret = Private::decode(bytes(&self.keys[seat].to_secrets().1)).expect("a scalar");
+                Scheme::signer(&namespace, members, secret).expect("a member")
+            }
+        }
+    }
+}
+
+/// As the engine decodes from.
+pub(crate) fn bytes(bytes: &[u8]) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(bytes)
+}
+
+fn network(keys: &SeatKeys) -> ed25519::PrivateKey {
+    ed25519::PrivateKey::decode(bytes(&keys.to_secrets().0)).expect("an ed25519 seed")
+}

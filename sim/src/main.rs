@@ -1,0 +1,49 @@
+//! Runs seeds and says what happened.
+
+use clap::Parser;
+use sluice_sim::{Plan, Scenario, run};
+
+/// Simulates networks of sequencers. A run that breaks a law ends the program with an error.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The seed to run.
+    #[arg(long, default_value_t = 0, conflicts_with = "seeds")]
+    seed: u64,
+    /// Several seeds: from, and up to but not including.
+    #[arg(long, value_name = "A..B", value_parser = range)]
+    seeds: Option<std::ops::Range<u64>>,
+    /// What may happen.
+    #[arg(long, value_enum, default_value = "mixed")]
+    scenario: Scenario,
+}
+
+fn range(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let bad = || format!("{text} is not A..B; give for example 0..100");
+    let (from, to) = text.split_once("..").ok_or_else(bad)?;
+    Ok(from.parse().map_err(|_| bad())?..to.parse().map_err(|_| bad())?)
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let seeds = arguments.seeds.unwrap_or(arguments.seed..arguments.seed + 1);
+    let mut broken = 0;
+    for seed in seeds {
+        let plan = Plan::new(seed, arguments.scenario);
+        let started = std::time::Instant::now();
+        let outcome = run(&plan);
+        println!(
+            "{plan}: heights {:?}, evidence {:?}, refused {}, restarts {}, waited {} ms, took {} ms",
+            outcome.heights,
+            outcome.evidence,
+            outcome.refused,
+            outcome.restarts,
+            outcome.ordered_ms_max,
+            started.elapsed().as_millis()
+        );
+        for law in &outcome.broken {
+            println!("  broken: {law}");
+        }
+        broken += usize::from(!outcome.broken.is_empty());
+    }
+    if broken == 0 { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+}

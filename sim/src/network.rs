@@ -1,0 +1,139 @@
+//! The simulated network: its channels, its links, and seats that share one name.
+
+use std::sync::Arc;
+
+use commonware_cryptography::ed25519::PublicKey;
+use commonware_p2p::{
+    Recipients,
+    simulated::{self, Control, Link, Network, Oracle, Receiver, SplitOrigin, SplitTarget},
+};
+use commonware_runtime::{IoBuf, Quota, Supervisor as _, deterministic::Context};
+use commonware_utils::{NZU32, NZUsize, Probability};
+use sluice_simplex::{BLOCK_BYTES_MAX, Channels, SEATS_MAX};
+
+use crate::plan::Weather;
+
+/// Room for a block and what goes around it.
+const MESSAGE_BYTES_MAX: u32 = 2 * BLOCK_BYTES_MAX as u32;
+/// The node's own quota: messages per second and peer.
+const QUOTA: Quota = Quota::per_second(NZU32!(4_096));
+/// How many channels there are.
+const CHANNELS: u64 = 6;
+
+/// A channel that is not shared.
+pub(crate) type Plain = (simulated::Sender<PublicKey, Context>, Receiver<PublicKey>);
+
+/// The links and the way to change them.
+pub(crate) struct Net {
+    pub(crate) oracle: Oracle<PublicKey, Context>,
+    members: Vec<PublicKey>,
+}
+
+/// Which of the others a half of a divided seat talks with: all, or those named.
+pub(crate) type Audience = Option<Vec<PublicKey>>;
+
+impl Net {
+    /// A network without links.
+    pub(crate) async fn new(context: &Context, members: Vec<PublicKey>, hang_up: bool) -> Self {
+        let config = simulated::Config {
+            max_size: MESSAGE_BYTES_MAX,
+            max_peers_per_set: NZUsize!(SEATS_MAX),
+            disconnect_on_block: hang_up,
+            tracked_peer_sets: NZUsize!(1),
+        };
+        let (network, oracle) = Network::new_with_peers(context.child("network"), config, members.clone()).await;
+        network.start();
+        Self { oracle, members }
+    }
+
+    pub(crate) fn control(&self, seat: usize) -> Control<PublicKey, Context> {
+        self.oracle.control(self.members[seat].clone())
+    }
+
+    /// The channels of a seat. Whoever had them before hears nothing any more.
+    pub(crate) async fn channels(&self, seat: usize) -> Vec<Plain> {
+        let control = self.control(seat);
+        let mut all = Vec::new();
+        for channel in 0..CHANNELS {
+            all.push(control.register(channel, QUOTA).await.expect("the network runs as long as the harness"));
+        }
+        all
+    }
+
+    /// Makes all links so.
+    pub(crate) async fn set(&self, weather: Weather) {
+        let link = Link {
+            latency: std::time::Duration::from_millis(weather.latency_ms),
+            jitter: std::time::Duration::from_millis(weather.jitter_ms),
+            success_rate: Probability::new(100 - weather.loss_percent, 100).expect("loss is a part of a hundred"),
+        };
+        for (a, from) in self.members.iter().enumerate() {
+            for (b, to) in self.members.iter().enumerate().filter(|(b, _)| *b != a) {
+                // There may be none, and then there is nothing to remove.
+                let _ = self.oracle.remove_link(from.clone(), to.clone()).await;
+                if (weather.cut >> a) & 1 == (weather.cut >> b) & 1 {
+                    self.oracle.add_link(from.clone(), to.clone(), link.clone()).await.expect("it was just removed");
+                }
+            }
+        }
+    }
+}
+
+/// Divides channels between two that have the same name. One that has its name to itself takes the first half.
+pub(crate) fn divide(
+    context: &Context,
+    plain: Vec<Plain>,
+    [first, second]: [Audience; 2],
+) -> [Channels<impl commonware_p2p::Sender<PublicKey = PublicKey>, Receiver<PublicKey>>; 2] {
+    let route = forwarder(Arc::new([first.clone(), second.clone()]));
+    let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+    for (sender, receiver) in plain {
+        let (to_first, to_second) = (first.clone(), second.clone());
+        let (one, other) = sender.split_with(route.clone());
+        let (first, second) = receiver.split_with(context.child("divided"), move |(from, _): &(PublicKey, IoBuf)| {
+            let hears = |audience: &Audience| audience.as_ref().is_none_or(|audience| audience.contains(from));
+            match (hears(&to_first), hears(&to_second)) {
+                (true, true) => SplitTarget::Both,
+                (true, false) => SplitTarget::Primary,
+                (false, true) => SplitTarget::Secondary,
+                (false, false) => SplitTarget::None,
+            }
+        });
+        firsts.push((one, first));
+        seconds.push((other, second));
+    }
+    [named(firsts), named(seconds)]
+}
+
+/// Who gets what a half sends.
+fn forwarder(
+    audiences: Arc<[Audience; 2]>,
+) -> impl Fn(SplitOrigin, &Recipients<PublicKey>, &IoBuf) -> Option<Recipients<PublicKey>> + Send + Sync + Clone + 'static
+{
+    move |origin, recipients, _| {
+        let half = match origin {
+            SplitOrigin::Primary => &audiences[0],
+            SplitOrigin::Secondary => &audiences[1],
+        };
+        let Some(audience) = half else { return Some(recipients.clone()) };
+        let heard = match recipients {
+            Recipients::All => audience.clone(),
+            Recipients::Some(some) => some.iter().filter(|key| audience.contains(key)).cloned().collect(),
+            Recipients::One(one) => audience.iter().filter(|key| *key == one).cloned().collect(),
+        };
+        (!heard.is_empty()).then_some(Recipients::Some(heard))
+    }
+}
+
+fn named<S, R>(channels: Vec<(S, R)>) -> Channels<S, R> {
+    let mut next = channels.into_iter();
+    let mut next = || next.next().expect("there are as many as are named");
+    Channels {
+        votes: next(),
+        certificates: next(),
+        resolver: next(),
+        backfill: next(),
+        blocks: next(),
+        messages: next(),
+    }
+}

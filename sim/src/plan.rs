@@ -1,0 +1,236 @@
+//! What a seed stands for: who takes part, who lies, what breaks and when.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use crate::dice::Dice;
+
+/// Which part of all that can happen does happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// Nothing: all are honest, all links are good.
+    Calm,
+    /// Crashes, partitions, loss, late L1; all are honest.
+    Faults,
+    /// Up to a third of the seats lie; all links are good.
+    Byzantine,
+    /// Both.
+    Mixed,
+}
+
+/// How a seat that is not honest behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// As a leader, sends two blocks to two halves, and then both votes to all.
+    Equivocator,
+    /// Votes for what it sees, and for something else.
+    Conflicter,
+    /// Votes to give up, and to finalize.
+    Nuller,
+    /// Only votes to give up.
+    NullifyOnly,
+    /// Votes for what is long past.
+    Outdated,
+    /// Runs twice with the same keys; everybody hears both.
+    Twins,
+    /// Runs twice with the same keys; each half of the others hears one.
+    SplitTwins,
+    /// Never orders what clients sent.
+    Censor,
+    /// Says that an earlier block was executed to something else.
+    WrongState,
+    /// Orders again what is ordered.
+    Repeater,
+    /// Takes the newest L1 block and a time ahead of all clocks.
+    Hasty,
+    /// Says nothing at all.
+    Silent,
+}
+
+impl Kind {
+    const ALL: [Self; 12] = [
+        Self::Equivocator,
+        Self::Conflicter,
+        Self::Nuller,
+        Self::NullifyOnly,
+        Self::Outdated,
+        Self::Twins,
+        Self::SplitTwins,
+        Self::Censor,
+        Self::WrongState,
+        Self::Repeater,
+        Self::Hasty,
+        Self::Silent,
+    ];
+
+    /// Whether everybody hears it contradict itself, so that somebody must have evidence.
+    pub(crate) const fn convicts_itself(self) -> bool {
+        matches!(self, Self::Equivocator | Self::Conflicter | Self::Nuller | Self::Twins)
+    }
+
+    /// Whether it signs what an honest node never signs, so that evidence against it is right.
+    pub(crate) const fn may_be_accused(self) -> bool {
+        self.convicts_itself() || matches!(self, Self::SplitTwins | Self::Outdated)
+    }
+}
+
+/// The state of all links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Weather {
+    pub(crate) latency_ms: u64,
+    pub(crate) jitter_ms: u64,
+    pub(crate) loss_percent: u64,
+    /// Seats whose bit is set hear nothing from those whose bit is not.
+    pub(crate) cut: u64,
+}
+
+/// What is done to the network at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Ends a seat's process.
+    Crash(usize),
+    /// Starts it again on the same files.
+    Boot(usize),
+    /// Changes all links.
+    Links(Weather),
+    /// Changes how late a seat sees L1.
+    LateL1(usize, u64),
+    /// A client gives a transaction to a seat.
+    Give(usize, u64),
+}
+
+/// What a seed stands for.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// What may happen.
+    pub scenario: Scenario,
+    /// How many seats there are.
+    pub seats: usize,
+    /// Who is not honest.
+    pub liars: BTreeMap<usize, Kind>,
+    /// The committee's epoch.
+    pub(crate) epoch: u64,
+    /// When everything is repaired.
+    pub(crate) heal: Duration,
+    /// When the run ends.
+    pub(crate) end: Duration,
+    /// How far the clocks of the applications are off.
+    pub(crate) skew_ms: Vec<i64>,
+    /// Longest time until a block is durable.
+    pub(crate) storing_ms_max: u64,
+    /// The links before and after all trouble.
+    pub(crate) good: Weather,
+    /// Whether those who block a seat also hang up.
+    pub(crate) hang_up: bool,
+    /// What is done, in order of time.
+    pub(crate) actions: Vec<(u64, Action)>,
+}
+
+/// How long there is trouble.
+const TROUBLE: (u64, u64) = (1_500, 8_000);
+/// How long the run goes on when all is repaired.
+const QUIET_MS: u64 = 11_000;
+/// So long before the end clients stop.
+pub(crate) const CLIENTS_STOP_MS: u64 = 7_000;
+/// Longest time that a client waits for its transaction to be ordered, when all is well or has become well.
+pub(crate) const ORDERED_MS_MAX: u64 = 7_000;
+/// Seats whose clock or L1 is off are off by at most this.
+const SKEW_MS: u64 = 200;
+
+impl Plan {
+    /// What a seed stands for.
+    pub fn new(seed: u64, scenario: Scenario) -> Self {
+        let mut dice = Dice::new(seed, 1);
+        let seats = [4, 4, 4, 4, 5, 6, 7, 7, 10][dice.index(9)];
+        let lies = matches!(scenario, Scenario::Byzantine | Scenario::Mixed);
+        let breaks = matches!(scenario, Scenario::Faults | Scenario::Mixed);
+        let mut liars = BTreeMap::new();
+        if lies {
+            for _ in 0..dice.between(0, (seats as u64 - 1) / 3 + 1).max(u64::from(scenario == Scenario::Byzantine)) {
+                // The same seat twice: then it is one liar less.
+                liars.insert(dice.index(seats), Kind::ALL[dice.index(Kind::ALL.len())]);
+            }
+        }
+        let latency_ms = dice.between(5, 60);
+        let good = Weather { latency_ms, jitter_ms: dice.between(0, latency_ms / 3 + 1), loss_percent: 0, cut: 0 };
+        let (from, heal) = TROUBLE;
+        let end = heal + QUIET_MS;
+        let mut actions = Vec::new();
+        let honest: Vec<usize> = (0..seats).filter(|seat| !liars.contains_key(seat)).collect();
+        for tx in 0..dice.between(4, 16) {
+            actions.push((dice.between(0, end - CLIENTS_STOP_MS), Action::Give(honest[dice.index(honest.len())], tx)));
+        }
+        if breaks {
+            trouble(&mut dice, (from, heal), (seats, &honest), good, &mut actions);
+        }
+        actions.sort_by_key(|(at, _)| *at);
+        Self {
+            seed,
+            scenario,
+            seats,
+            liars,
+            epoch: dice.between(0, 4),
+            heal: Duration::from_millis(heal),
+            end: Duration::from_millis(end),
+            skew_ms: (0..seats).map(|_| dice.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed()).collect(),
+            storing_ms_max: dice.between(0, 60),
+            good,
+            hang_up: dice.percent(70),
+            actions,
+        }
+    }
+
+    /// Who is honest.
+    pub(crate) fn honest(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.seats).filter(|seat| !self.liars.contains_key(seat))
+    }
+}
+
+/// Everything that breaks. All of it is over when `heal` comes.
+fn trouble(
+    dice: &mut Dice,
+    (from, heal): (u64, u64),
+    (seats, honest): (usize, &[usize]),
+    good: Weather,
+    actions: &mut Vec<(u64, Action)>,
+) {
+    for _ in 0..dice.between(0, 4) {
+        let seat = honest[dice.index(honest.len())];
+        let at = dice.between(from, heal - 500);
+        actions.push((at, Action::Crash(seat)));
+        actions.push((dice.between(at + 1, heal), Action::Boot(seat)));
+    }
+    if dice.percent(20) {
+        // Everybody at once.
+        let at = dice.between(from, heal - 500);
+        actions.extend(honest.iter().map(|seat| (at, Action::Crash(*seat))));
+        actions.extend(honest.iter().map(|seat| (dice.between(at + 1, heal), Action::Boot(*seat))));
+    }
+    for _ in 0..dice.between(0, 4) {
+        let at = dice.between(from, heal - 200);
+        let mut weather = good;
+        match dice.index(3) {
+            0 => weather.cut = dice.between(1, (1 << seats) - 1),
+            1 => weather.loss_percent = dice.between(1, 40),
+            _ => (weather.latency_ms, weather.jitter_ms) = (dice.between(100, 800), dice.between(0, 300)),
+        }
+        actions.push((at, Action::Links(weather)));
+        actions.push((dice.between(at + 1, heal), Action::Links(good)));
+    }
+    for seat in 0..seats {
+        if dice.percent(20) {
+            actions.push((dice.between(0, heal), Action::LateL1(seat, dice.between(0, 3_000))));
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {} ({:?}): {} seats", self.seed, self.scenario, self.seats)?;
+        for (seat, kind) in &self.liars {
+            write!(f, ", {seat} {kind:?}")?;
+        }
+        Ok(())
+    }
+}
