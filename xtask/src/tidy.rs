@@ -19,7 +19,7 @@ const KEPT: [(&str, &[&str]); 5] = [
     ("revm", &["stf"]),
     ("redb", &["store"]),
     ("ethrex-", &["devl1"]),
-    ("commonware-", &["ordering"]),
+    ("commonware-", &["simplex"]),
     ("jsonrpsee", &["rpc", "node"]),
 ];
 /// Rooms that decide and never act.

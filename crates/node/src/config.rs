@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use sluice_executor::Executor;
 use sluice_types::ChainConfig;
@@ -54,7 +55,8 @@ pub struct Config {
     /// Where a follower sends transactions that it is given. Without it, it refuses them.
     #[serde(default)]
     pub sequencer_rpc: Option<String>,
-    /// File with the sequencer's secp256k1 key, hex: signs certificates and L1 transactions. Sequencers only.
+    /// File with a secp256k1 key, hex, that posts batches on L1, and signs blocks where one sequencer orders alone. With a seat it
+    /// may be left out: then this node does not post.
     #[serde(default)]
     pub sequencer_key_file: Option<PathBuf>,
     /// How often L1 is asked for news, milliseconds. 50 to 60,000.
@@ -72,9 +74,40 @@ pub struct Config {
     /// The rollup contract's challenge window, seconds; only used to say when a block will be proven.
     #[serde(default)]
     pub challenge_window_s: Option<u64>,
+    /// A seat in a committee that orders together. A sequencer without one orders alone.
+    #[serde(default)]
+    pub seat: Option<Seat>,
     /// Settling.
     #[serde(default)]
     pub settle: sluice_settle::Config,
+}
+
+/// A seat in a committee.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seat {
+    /// File with its keys, as `sluice keys new` writes it.
+    pub keys_file: PathBuf,
+    /// File with their password; without it, it is in the environment's SLUICE_KEYS_PASSWORD.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Address and port to listen on for the other seats. What they dial is in the contract.
+    pub listen: SocketAddr,
+    /// Receives the tips of blocks that this seat proposes.
+    pub beneficiary: Address,
+    /// How long a leader may take before the others give up on it, milliseconds. At least twice `heartbeat_ms`; 100 to 60,000.
+    #[serde(default = "leader_timeout_ms")]
+    pub leader_timeout_ms: u64,
+    /// Threads of the engine. 1 to 16.
+    #[serde(default = "seat_threads")]
+    pub threads: usize,
+}
+
+const fn leader_timeout_ms() -> u64 {
+    1_000
+}
+const fn seat_threads() -> usize {
+    2
 }
 
 fn loopback() -> IpAddr {
@@ -125,8 +158,18 @@ impl Config {
         range("heartbeat_ms", self.heartbeat_ms, self.block_time_ms, 3_600_000)?;
         range("execution_workers", self.execution_workers as u64, 0, sluice_executor::WORKERS_MAX as u64)?;
         self.settle.check().map_err(Error::Config)?;
-        if self.role == Role::Sequencer && self.sequencer_key_file.is_none() {
-            return Err(Error::Config("a sequencer signs; set sequencer_key_file".into()));
+        if let Some(seat) = &self.seat {
+            range("seat.leader_timeout_ms", seat.leader_timeout_ms, 100, 60_000)?;
+            range("seat.threads", seat.threads as u64, 1, 16)?;
+            if seat.leader_timeout_ms < self.heartbeat_ms * 2 {
+                return Err(Error::Config(format!(
+                    "heartbeat_ms = {} is more than half of seat.leader_timeout_ms = {}; a leader with nothing to do would be given up on",
+                    self.heartbeat_ms, seat.leader_timeout_ms
+                )));
+            }
+        }
+        if self.role == Role::Sequencer && self.sequencer_key_file.is_none() && self.seat.is_none() {
+            return Err(Error::Config("a sequencer signs; set sequencer_key_file, or a [seat]".into()));
         }
         Ok(())
     }

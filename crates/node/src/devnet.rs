@@ -13,17 +13,23 @@ use alloy::{
 use serde_json::{Value, json};
 use sluice_devl1::{ACCOUNTS, DevL1, Kind, MNEMONIC};
 use sluice_l1::{DeployParams, Sender, SenderConfig, TxRequest};
+use sluice_simplex::SeatKeys;
 use sluice_types::{ChainConfig, GenesisAccount, L1Contracts, L1FeeParams};
 
 use crate::{
-    Config, Error, Role, config, flow,
+    Config, Error, Role, config, flow, keys,
     live::{self, Style},
+    seat,
 };
 
 /// Private key of the first of them; public knowledge.
 pub(crate) const FIRST_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 /// Chain id of the development L1.
 const L1_CHAIN_ID: u64 = 31_337;
+/// Most sequencers in one process.
+const SEQUENCERS_MAX: u16 = 32;
+/// Longest time that a leader of several waits for something to order, milliseconds. Others give it up after twice that.
+const SEAT_HEARTBEAT_MS: u64 = 500;
 /// ETH that the posting account gets at the start.
 const POSTER_ETHER: &str = "1000";
 
@@ -72,6 +78,9 @@ pub(crate) struct Options {
     /// Port of metrics and health.
     #[arg(long, default_value_t = 9590)]
     metrics_port: u16,
+    /// First port of the sequencers' connections to each other, where there are several.
+    #[arg(long, default_value_t = 9600)]
+    peer_port: u16,
     /// Time between L2 blocks while there are transactions, milliseconds.
     #[arg(long, default_value_t = 200)]
     block_time_ms: u64,
@@ -90,6 +99,10 @@ pub(crate) struct Options {
     /// Challenge window of the rollup contract, seconds.
     #[arg(long, default_value_t = 5)]
     challenge_window_s: u64,
+    /// Sequencers that order together, each a node with its own data and its own connections, in this process. One orders alone.
+    /// 1 to 32.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(SEQUENCERS_MAX)))]
+    sequencers: u16,
     /// Depth below the L1 head that L2 builds on. Reorganisations of L1 up to it never touch an executed block.
     #[arg(long, default_value_t = 1)]
     l1_confirmations: u64,
@@ -143,14 +156,19 @@ async fn run_rollup(options: &Options, folder: &Path, l1: &L1Side) -> Result<(),
         let chain = deploy(options, folder, l1).await?;
         write(&chain_path, &chain.to_toml())?;
     }
-    let config = node_config(options, folder, l1);
-    let mut node = flow::start(&config).await?;
+    let mut node = flow::start(&node_config(options, folder, l1, 0)).await?;
+    let mut others = Vec::new();
+    for index in 1..options.sequencers {
+        others.push(flow::start(&node_config(options, folder, l1, index)).await?);
+    }
     let chain = config::chain(&chain_path)?;
-    print_table(options.json, &table(&chain, &chain_path, l1, &node));
+    print_table(options.json, &table(&chain, &chain_path, l1, std::iter::once(&node).chain(&others)));
     let style = if options.json { Style::Json } else { Style::Line };
     let heads = live::heads(node.store.clone(), style, node.supervisor.shutdown());
     node.supervisor.spawn("live", heads);
-    node.supervisor.run().await
+    let all = std::iter::once(node).chain(others).map(|node| node.supervisor.run());
+    // One that fails takes the others with it: they are asked to stop when their supervisors are dropped.
+    futures::future::try_join_all(all).await.map(drop)
 }
 
 /// Finds a busy port before anything is started.
@@ -200,6 +218,9 @@ async fn start_l1(options: &Options, folder: &Path) -> Result<(L1Side, Option<De
 
 /// Deploys the contracts, funds the posting account, and writes what the node needs to know.
 async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainConfig, Error> {
+    if options.sequencers > 1 {
+        make_seats(options, folder)?;
+    }
     let poster = PrivateKeySigner::random();
     write_secret(&folder.join("sequencer.key"), &hex::encode(poster.to_bytes()))?;
     let sender = Sender::connect(&l1.rpc, l1.chain_id, options.l1_key.clone(), SenderConfig::default()).await?;
@@ -291,24 +312,63 @@ fn accounts() -> Vec<PrivateKeySigner> {
         .collect()
 }
 
-fn node_config(options: &Options, folder: &Path, l1: &L1Side) -> Config {
+/// Makes keys for every seat, and the list of all.
+fn make_seats(options: &Options, folder: &Path) -> Result<(), Error> {
+    write_secret(&folder.join("password"), SEAT_PASSWORD)?;
+    let mut entries = Vec::new();
+    for index in 0..options.sequencers {
+        let keys = SeatKeys::generate();
+        keys::write(&seat_file(folder, index), &keys, SEAT_PASSWORD)?;
+        entries.push(seat::Entry {
+            network_key: keys.network_key(),
+            vote_key: keys.vote_key().to_vec().into(),
+            address: seat_address(options, index),
+        });
+    }
+    write(&folder.join("committee.json"), &serde_json::to_string_pretty(&entries).expect("keys have a JSON form"))
+}
+
+/// The password of a devnet's keys, which hold nothing.
+const SEAT_PASSWORD: &str = "devnet";
+
+fn seat_file(folder: &Path, index: u16) -> PathBuf {
+    folder.join(format!("seat-{index}.json"))
+}
+
+fn seat_address(options: &Options, index: u16) -> SocketAddr {
+    loopback(options.peer_port + index)
+}
+
+/// The settings of one of the nodes. The first has the ports that the options name.
+fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: u16) -> Config {
+    let first = index == 0;
+    let seat = (options.sequencers > 1).then(|| config::Seat {
+        keys_file: seat_file(folder, index),
+        password_file: Some(folder.join("password")),
+        listen: seat_address(options, index),
+        beneficiary: options.l1_key.address(),
+        leader_timeout_ms: SEAT_HEARTBEAT_MS * 2,
+        threads: 1,
+    });
+    let heartbeat_ms = if seat.is_some() { options.heartbeat_ms.min(SEAT_HEARTBEAT_MS) } else { options.heartbeat_ms };
     Config {
         role: Role::Sequencer,
-        data_dir: folder.join("l2"),
+        data_dir: folder.join(if first { "l2".into() } else { format!("l2-{index}") }),
         chain: folder.join("chain.toml"),
         l1_rpc: l1.rpc.clone(),
         l1_beacon: l1.beacon.clone(),
         listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        rpc_port: options.rpc_port,
-        explorer_port: options.explorer_port,
-        metrics_port: options.metrics_port,
+        rpc_port: if options.rpc_port == 0 { 0 } else { options.rpc_port + index },
+        explorer_port: if first { options.explorer_port } else { 0 },
+        metrics_port: if first { options.metrics_port } else { 0 },
         sequencer_rpc: None,
-        sequencer_key_file: Some(folder.join("sequencer.key")),
+        sequencer_key_file: first.then(|| folder.join("sequencer.key")),
         l1_poll_ms: 200,
         execution_workers: 0,
         block_time_ms: options.block_time_ms,
-        heartbeat_ms: options.heartbeat_ms,
+        heartbeat_ms,
         challenge_window_s: Some(options.challenge_window_s),
+        seat,
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
     }
 }
@@ -335,12 +395,17 @@ fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// What `--json` prints first.
-fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, node: &flow::Node) -> Value {
+fn table<'a>(
+    chain: &ChainConfig,
+    chain_path: &Path,
+    l1: &L1Side,
+    nodes: impl Iterator<Item = &'a flow::Node>,
+) -> Value {
     let accounts: Vec<Value> =
         accounts().iter().map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) })).collect();
     json!({
         "l1": { "rpc": l1.rpc, "beacon": l1.beacon, "chain_id": l1.chain_id },
-        "rollups": [{
+        "rollups": nodes.map(|node| json!({
             "name": chain.name,
             "chain_id": chain.chain_id,
             "rpc": format!("http://{}", node.rpc),
@@ -348,7 +413,7 @@ fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, node: &flow::Node)
             "explorer": format!("http://{}", node.explorer),
             "metrics": format!("http://{}/metrics", node.metrics),
             "chain_config": chain_path,
-        }],
+        })).collect::<Vec<_>>(),
         "accounts": accounts,
         "contracts": {
             "rollup": chain.l1.rollup,

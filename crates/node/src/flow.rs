@@ -14,7 +14,7 @@ use sluice_types::{ChainConfig, Severity};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::{Config, Error, Role, config, health, supervise::Supervisor};
+use crate::{Config, Error, Role, config, health, seat, supervise::Supervisor};
 
 /// Failed tries in a row before `derive` gives up on L1.
 const DERIVE_TRIES_MAX: u32 = 10;
@@ -49,11 +49,12 @@ pub async fn start(config: &Config) -> Result<Node, Error> {
     let pool = match config.role {
         Role::Follower => None,
         Role::Sequencer => {
-            let key = sequencer_key(config)?;
             // 1-5. A wallet's transaction enters the pool, is ordered, executed and committed.
-            let pool = start_sequencer(config, &key, &store, &mut rooms)?;
+            let pool = start_sequencer(config, &store, &mut rooms)?;
             // 6. Executed blocks become batches on L1.
-            start_settling(config, &key, &store, &mut rooms).await?;
+            if let Some(path) = &config.sequencer_key_file {
+                start_settling(config, &sequencer_key(path)?, &store, &mut rooms).await?;
+            }
             Some(pool)
         }
     };
@@ -99,35 +100,47 @@ pub(crate) async fn derive_to_head(store: &Store, l1: RpcL1) -> Result<(), Error
     }
 }
 
-fn sequencer_key(config: &Config) -> Result<B256, Error> {
-    let path = config.sequencer_key_file.as_ref().expect("a sequencer's config was checked to have a key file");
+fn sequencer_key(path: &Path) -> Result<B256, Error> {
     let text = config::read(path)?;
     text.trim()
         .parse()
         .map_err(|error| Error::Config(format!("{}: {error}; give 32 bytes in hexadecimal", path.display())))
 }
 
-fn start_sequencer(config: &Config, key: &B256, store: &Store, rooms: &mut Supervisor) -> Result<PoolHandle, Error> {
-    let key = Key::from_bytes(key).map_err(|error| Error::Config(error.to_string()))?;
+fn start_sequencer(config: &Config, store: &Store, rooms: &mut Supervisor) -> Result<PoolHandle, Error> {
     let (engine, wake) = sluice_ordering::handle();
-    let settings = sluice_sequencer::Config::new(key.address());
-    let (sequencer, pool) = Sequencer::new(settings, store.clone(), config.executor(), engine)
-        .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
     let (events, inbox) = mpsc::channel(sluice_ordering::EVENTS_MAX);
-    let solo = solo::Config {
-        block_time: Duration::from_millis(config.block_time_ms),
-        heartbeat: Duration::from_millis(config.heartbeat_ms),
-        key,
-    };
     let start = sluice_sequencer::start(store);
     let stop = rooms.shutdown();
-    let ordered = stop.clone();
-    rooms.spawn("ordering", async move {
-        tokio::select! {
-            () = ordered.requested() => Ok(()),
-            ended = solo::run(solo, start, events, wake) => ended,
+    let (beneficiary, line) = match &config.seat {
+        None => {
+            let path = config.sequencer_key_file.as_ref().expect("the config was checked: who orders alone has a key");
+            let key = Key::from_bytes(&sequencer_key(path)?).map_err(|error| Error::Config(error.to_string()))?;
+            let beneficiary = key.address();
+            let solo = solo::Config {
+                block_time: Duration::from_millis(config.block_time_ms),
+                heartbeat: Duration::from_millis(config.heartbeat_ms),
+                key,
+            };
+            let ordered = stop.clone();
+            rooms.spawn("ordering", async move {
+                tokio::select! {
+                    () = ordered.requested() => Ok(()),
+                    ended = solo::run(solo, start, events, wake) => ended,
+                }
+            });
+            (beneficiary, None)
         }
-    });
+        Some(seat) => {
+            let engine = seat::engine(config, seat, store.config())?;
+            let (transactions, _batches, ends) = sluice_ordering::peers();
+            rooms.spawn("ordering", seat::run(engine, start.0, (events, wake), ends, stop.clone()));
+            (seat.beneficiary, Some(transactions))
+        }
+    };
+    let settings = sluice_sequencer::Config::new(beneficiary);
+    let (sequencer, pool) = Sequencer::new(settings, store.clone(), config.executor(), engine, line)
+        .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
     // The sequencer waits for no stop of its own: it outlives the engine, so neither ever sees the other go too early.
     rooms.spawn("sequencer", async move {
         match sequencer.run(inbox).await {

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -28,9 +28,15 @@ struct Health {
     prometheus: PrometheusHandle,
 }
 
-/// Installs the process's metrics recorder. Once per process.
+/// The process's metrics recorder, installed when it is first asked for. Nodes in one process share it.
 pub(crate) fn install_metrics() -> Result<PrometheusHandle, Error> {
-    PrometheusBuilder::new().install_recorder().map_err(|error| Error::Metrics(error.to_string()))
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut recorder = RECORDER.lock().expect("nothing panics while it holds this");
+    if let Some(recorder) = &*recorder {
+        return Ok(recorder.clone());
+    }
+    let installed = PrometheusBuilder::new().install_recorder().map_err(|error| Error::Metrics(error.to_string()))?;
+    Ok(recorder.insert(installed).clone())
 }
 
 /// Binds the port; the answer serves `/metrics`, `/healthz` and `/readyz` until shutdown.

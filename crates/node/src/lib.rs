@@ -10,8 +10,10 @@ mod devnet;
 mod error;
 pub mod flow;
 mod health;
+mod keys;
 mod live;
 mod load;
+mod seat;
 mod supervise;
 
 pub use config::{Config, Role};

@@ -3,6 +3,7 @@
 mod bridge;
 mod config;
 mod derive;
+mod keys;
 mod load;
 mod node;
 #[cfg(test)]
@@ -36,6 +37,9 @@ enum Command {
     Bridge(bridge::Command),
     /// Send transfers and report what the chain did with them.
     Load(load::Options),
+    /// Make and show the keys of a sequencer's seat.
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Look at settings.
     #[command(subcommand)]
     Config(config::Command),
@@ -55,6 +59,7 @@ impl Cli {
                 Command::Derive(options) => derive::run(options).await,
                 Command::Bridge(command) => bridge::run(command).await,
                 Command::Load(options) => load::run(options).await,
+                Command::Keys(command) => keys::run(command),
                 Command::Config(command) => config::run(command),
             }
         });
