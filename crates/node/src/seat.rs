@@ -23,7 +23,11 @@ pub(crate) struct Entry {
 }
 
 /// What the engine of our seat needs.
-pub(crate) fn engine(config: &Config, seat: &config::Seat, chain: &ChainConfig) -> Result<sluice_simplex::Config, Error> {
+pub(crate) fn engine(
+    config: &Config,
+    seat: &config::Seat,
+    chain: &ChainConfig,
+) -> Result<sluice_simplex::Config, Error> {
     let keys = keys::read(&seat.keys_file, &keys::password(seat.password_file.as_ref())?)?;
     let (committee, peers) = committee(&config.chain, chain)?;
     Ok(sluice_simplex::Config {

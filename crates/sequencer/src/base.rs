@@ -59,9 +59,6 @@ impl Base {
 }
 
 /// The sections of one rollup: one, in a block that keeps the rules.
-pub(crate) fn sections(
-    block: &OrderedBlock,
-    rollup: RollupId,
-) -> impl Iterator<Item = &sluice_types::RollupSection> {
+pub(crate) fn sections(block: &OrderedBlock, rollup: RollupId) -> impl Iterator<Item = &sluice_types::RollupSection> {
     block.sections.iter().filter(move |section| section.rollup == rollup)
 }

@@ -53,8 +53,7 @@ pub(crate) fn propose(
 ) -> Result<Option<Proposal>, Error> {
     let config = store.config();
     let rollup = config.rollup_id();
-    let undecided: Vec<_> =
-        request.undecided.iter().filter(|block| block.height > tip.ordered.0).cloned().collect();
+    let undecided: Vec<_> = request.undecided.iter().filter(|block| block.height > tip.ordered.0).cloned().collect();
     let base = Base::of(tip).above(&undecided, rollup);
     let Some(base) = base.filter(|base| (base.height.next(), base.hash) == (request.height, request.parent)) else {
         tracing::debug!(height = %request.height, "a proposal was asked for that does not follow what is executed");

@@ -7,13 +7,13 @@ use std::{
 
 use commonware_actor::Feedback;
 use commonware_consensus::{
-    Reporter,
+    Heightable, Reporter,
     marshal::{Update, ancestry::Ancestry},
     simplex::types::Context,
 };
 use commonware_cryptography::{Digested, ed25519::PublicKey, sha256::Digest};
 use commonware_runtime::{Clock, Metrics, Spawner};
-use commonware_utils::acknowledgement::Exact;
+use commonware_utils::{Acknowledgement, acknowledgement::Exact};
 use futures::StreamExt;
 use sluice_ordering::Reason;
 use sluice_types::OrderedBlock;
@@ -136,6 +136,8 @@ impl Reporter for Application {
     fn report(&mut self, update: Update<Block>) -> Feedback {
         match update {
             Update::Tip(_, height, _) => self.link.set_decided(height.get()),
+            // What is below height 1 stands for nothing, and nobody has to store it.
+            Update::Block(block, acknowledgement) if block.height().is_zero() => acknowledgement.acknowledge(),
             Update::Block(block, acknowledgement) => {
                 let delivery = (block.inner_shared(), acknowledgement);
                 // There is room for all that may be unacknowledged.

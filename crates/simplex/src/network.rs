@@ -1,6 +1,6 @@
 //! The engine on a real network, on threads of its own.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy_primitives::B256;
 use commonware_consensus::{
@@ -32,8 +32,9 @@ const NETWORK: &[u8] = b"SLUICE_PEERS";
 const SYNCHRONY_BOUND: Duration = Duration::from_secs(5);
 /// How long a greeting holds.
 const HANDSHAKE_AGE_MAX: Duration = Duration::from_secs(10);
-/// Messages per second and peer, on each channel. A node that sends more is slowed down.
-const QUOTA: Quota = Quota::per_second(NZU32!(4_096));
+/// Messages per second and peer, on each channel. A node that sends more is slowed down. The network reserves memory for a second's
+/// messages of all peers, so this is no larger than it need be: some twenty views a second, a few votes in each.
+const QUOTA: Quota = Quota::per_second(NZU32!(256));
 /// Messages that wait between two parts of the network.
 const MAILBOX_SIZE: usize = 1_024;
 /// Number of the set of peers. There is one.
@@ -129,14 +130,11 @@ fn run_here(
         },
         cups::Version::V1,
     );
-    let network = lookup::Config::local(
-        handshake,
-        NETWORK,
-        config.listen,
-        NZUsize!(SEATS_MAX),
-        message_bytes_max(),
-        NZUsize!(MAILBOX_SIZE),
-    );
+    let seats = NonZeroUsize::new(peers.len()).unwrap_or(NonZeroUsize::MIN);
+    let network = lookup::Config {
+        tracked_peer_sets: NonZeroUsize::MIN,
+        ..lookup::Config::local(handshake, NETWORK, config.listen, seats, message_bytes_max(), NZUsize!(MAILBOX_SIZE))
+    };
     let settings = runtime::Config::new()
         .with_storage_directory(config.folder)
         .with_worker_threads(config.threads)

@@ -1,6 +1,10 @@
 //! What to propose next.
 
-use std::{cmp::Reverse, collections::{BinaryHeap, HashSet}, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashSet},
+    sync::Arc,
+};
 
 use alloy_consensus::Transaction as _;
 use alloy_primitives::B256;

@@ -20,7 +20,8 @@ async fn everything_taken_in_is_executed_once_under_valid_certificates() {
     let store = Store::in_memory(&genesis(config())).unwrap();
     extend_l1(&store, vec![vec![], vec![], vec![]]);
     let (engine, wake) = handle();
-    let (sequencer, pool) = Sequencer::new(Config::new(BENEFICIARY), store.clone(), Executor::new(), engine, None).unwrap();
+    let (sequencer, pool) =
+        Sequencer::new(Config::new(BENEFICIARY), store.clone(), Executor::new(), engine, None).unwrap();
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
     let key = Key::from_bytes(&B256::repeat_byte(9)).unwrap();
     let sequencer_address = key.address();

@@ -110,7 +110,8 @@ impl Model {
                 }
             }
             Step::Refuse => {
-                let refused: Vec<_> = self.pool.best(ROOM, &HashSet::new()).first().map(|tx| tx.hash()).into_iter().collect();
+                let refused: Vec<_> =
+                    self.pool.best(ROOM, &HashSet::new()).first().map(|tx| tx.hash()).into_iter().collect();
                 self.block(self.pool.head().base_fee_wei, Vec::new(), &refused, 0);
                 for hash in refused {
                     prop_assert!(self.pool.get(hash).is_none());
