@@ -29,6 +29,19 @@ export function freePort() {
   });
 }
 
+/** The first of some ports in a row that nobody listens on at this moment. */
+export async function freePorts(count) {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000);
+    const listens = Array.from({ length: count }, (_, i) => new Promise((resolve) => {
+      const server = createServer();
+      server.once("error", () => resolve(false));
+      server.listen(first + i, "127.0.0.1", () => server.close(() => resolve(true)));
+    }));
+    if ((await Promise.all(listens)).every(Boolean)) return first;
+  }
+}
+
 export function temporaryFolder() {
   const path = mkdtempSync(join(tmpdir(), "sluice-e2e-"));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };

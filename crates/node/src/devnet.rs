@@ -15,11 +15,12 @@ use sluice_devl1::{ACCOUNTS, DevL1, Kind, MNEMONIC};
 use sluice_l1::{DeployParams, Sender, SenderConfig, TxRequest};
 use sluice_simplex::SeatKeys;
 use sluice_types::{ChainConfig, GenesisAccount, L1Contracts, L1FeeParams};
+use tracing::warn;
 
 use crate::{
     Config, Error, Role, config, flow, keys,
     live::{self, Style},
-    seat,
+    seat, supervise,
 };
 
 /// Private key of the first of them; public knowledge.
@@ -103,6 +104,10 @@ pub(crate) struct Options {
     /// 1 to 32.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(SEQUENCERS_MAX)))]
     sequencers: u16,
+    /// Run every sequencer as a process of its own, from a config file in the data folder. One that dies is reported, and the others
+    /// go on. Needs --sequencers of 2 or more.
+    #[arg(long)]
+    processes: bool,
     /// Depth below the L1 head that L2 builds on. Reorganisations of L1 up to it never touch an executed block.
     #[arg(long, default_value_t = 1)]
     l1_confirmations: u64,
@@ -156,19 +161,105 @@ async fn run_rollup(options: &Options, folder: &Path, l1: &L1Side) -> Result<(),
         let chain = deploy(options, folder, l1).await?;
         write(&chain_path, &chain.to_toml())?;
     }
-    let mut node = flow::start(&node_config(options, folder, l1, 0)).await?;
-    let mut others = Vec::new();
-    for index in 1..options.sequencers {
-        others.push(flow::start(&node_config(options, folder, l1, index)).await?);
-    }
     let chain = config::chain(&chain_path)?;
-    print_table(options.json, &table(&chain, &chain_path, l1, std::iter::once(&node).chain(&others)));
+    if options.processes {
+        return run_processes(options, folder, l1, (&chain, &chain_path)).await;
+    }
+    let mut nodes = Vec::new();
+    for index in 0..options.sequencers {
+        nodes.push(flow::start(&node_config(options, folder, l1, index)).await?);
+    }
+    let places = nodes.iter().map(|node| Place {
+        rpc: node.rpc,
+        explorer: node.explorer,
+        metrics: node.metrics,
+        process: None,
+    });
+    print_table(options.json, &table(&chain, &chain_path, l1, places));
+    let first = nodes.first_mut().expect("there is at least one sequencer");
     let style = if options.json { Style::Json } else { Style::Line };
-    let heads = live::heads(node.store.clone(), style, node.supervisor.shutdown());
-    node.supervisor.spawn("live", heads);
-    let all = std::iter::once(node).chain(others).map(|node| node.supervisor.run());
+    let heads = live::heads(first.store.clone(), style, first.supervisor.shutdown());
+    first.supervisor.spawn("live", heads);
     // One that fails takes the others with it: they are asked to stop when their supervisors are dropped.
-    futures::future::try_join_all(all).await.map(drop)
+    futures::future::try_join_all(nodes.into_iter().map(|node| node.supervisor.run())).await.map(drop)
+}
+
+/// Every sequencer in a process of its own.
+async fn run_processes(
+    options: &Options,
+    folder: &Path,
+    l1: &L1Side,
+    (chain, chain_path): (&ChainConfig, &Path),
+) -> Result<(), Error> {
+    if options.sequencers < 2 || options.rpc_port == 0 {
+        return Err(Error::Config("--processes needs --sequencers of 2 or more, and a --rpc-port".into()));
+    }
+    let mut processes = Vec::new();
+    let mut places = Vec::new();
+    for index in 0..options.sequencers {
+        let port = |base: u16| if base == 0 { 0 } else { base + index };
+        let config = Config {
+            explorer_port: port(options.explorer_port),
+            metrics_port: port(options.metrics_port),
+            ..node_config(options, folder, l1, index)
+        };
+        let path = folder.join(format!("node-{index}.toml"));
+        let text = toml::to_string_pretty(&config).map_err(|error| Error::Config(error.to_string()))?;
+        write(&path, &text)?;
+        let process = tokio::process::Command::new(std::env::current_exe()?)
+            .arg("node")
+            .arg("--config")
+            .arg(&path)
+            .kill_on_drop(true)
+            .spawn()?;
+        places.push(Place {
+            rpc: config.address(config.rpc_port),
+            explorer: config.address(config.explorer_port),
+            metrics: config.address(config.metrics_port),
+            process: process.id().map(|id| (id, path)),
+        });
+        processes.push(process);
+    }
+    for place in &places {
+        wait_until_open(place.rpc).await?;
+    }
+    print_table(options.json, &table(chain, chain_path, l1, places.into_iter()));
+    let ends = processes.iter_mut().enumerate().map(|(index, process)| async move {
+        match process.wait().await {
+            Ok(status) => warn!(sequencer = index, %status, "a sequencer's process ended"),
+            Err(error) => warn!(sequencer = index, %error, "a sequencer's process cannot be watched"),
+        }
+    });
+    let all = futures::future::join_all(ends);
+    tokio::select! {
+        _ = all => Err(Error::Room { room: "sequencers", reason: "all of them ended".into() }),
+        () = supervise::signal() => Ok(()),
+    }
+}
+
+/// Waits until somebody listens there.
+async fn wait_until_open(address: SocketAddr) -> Result<(), Error> {
+    let deadline = tokio::time::Instant::now() + START_TIME_MAX;
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        if tokio::time::Instant::now() > deadline {
+            let reason = format!("nothing listens at {address} after {} s", START_TIME_MAX.as_secs());
+            return Err(Error::Room { room: "sequencers", reason });
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// How long a sequencer's process may take to start.
+const START_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Where a sequencer can be found.
+struct Place {
+    rpc: SocketAddr,
+    explorer: SocketAddr,
+    metrics: SocketAddr,
+    /// Its process, if it has one to itself, and the config file that it was started with.
+    process: Option<(u32, PathBuf)>,
 }
 
 /// Finds a busy port before anything is started.
@@ -346,7 +437,8 @@ fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: u16) -> Con
         keys_file: seat_file(folder, index),
         password_file: Some(folder.join("password")),
         listen: seat_address(options, index),
-        beneficiary: options.l1_key.address(),
+        // Each has its own, so that a block tells who proposed it.
+        beneficiary: accounts()[usize::from(index) % ACCOUNTS.len()].address(),
         leader_timeout_ms: SEAT_HEARTBEAT_MS * 2,
         threads: 1,
     });
@@ -395,25 +487,26 @@ fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// What `--json` prints first.
-fn table<'a>(
-    chain: &ChainConfig,
-    chain_path: &Path,
-    l1: &L1Side,
-    nodes: impl Iterator<Item = &'a flow::Node>,
-) -> Value {
+fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, places: impl Iterator<Item = Place>) -> Value {
     let accounts: Vec<Value> =
         accounts().iter().map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) })).collect();
     json!({
         "l1": { "rpc": l1.rpc, "beacon": l1.beacon, "chain_id": l1.chain_id },
-        "rollups": nodes.map(|node| json!({
-            "name": chain.name,
-            "chain_id": chain.chain_id,
-            "rpc": format!("http://{}", node.rpc),
-            "ws": format!("ws://{}", node.rpc),
-            "explorer": format!("http://{}", node.explorer),
-            "metrics": format!("http://{}/metrics", node.metrics),
-            "chain_config": chain_path,
-        })).collect::<Vec<_>>(),
+        "rollups": places.map(|place| {
+            let mut row = json!({
+                "name": chain.name,
+                "chain_id": chain.chain_id,
+                "rpc": format!("http://{}", place.rpc),
+                "ws": format!("ws://{}", place.rpc),
+                "explorer": format!("http://{}", place.explorer),
+                "metrics": format!("http://{}/metrics", place.metrics),
+                "chain_config": chain_path,
+            });
+            if let Some((id, config)) = place.process {
+                (row["process"], row["node_config"]) = (json!(id), json!(config));
+            }
+            row
+        }).collect::<Vec<_>>(),
         "accounts": accounts,
         "contracts": {
             "rollup": chain.l1.rollup,

@@ -100,7 +100,7 @@ fn ended_room(ended: Option<Result<Ended, JoinError>>) -> Error {
 }
 
 /// Resolves on Ctrl-C or SIGTERM.
-async fn signal() {
+pub(crate) async fn signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).expect("the runtime can listen for SIGTERM");
     tokio::select! {
