@@ -35,9 +35,9 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// How the engines work. Slow, so that a run has few blocks and costs little.
 pub(crate) fn settings() -> Settings {
     Settings {
-        block_time: Duration::from_millis(150),
-        heartbeat: Duration::from_millis(300),
-        leader_timeout: Duration::from_millis(700),
+        block_time: Duration::from_millis(200),
+        heartbeat: Duration::from_millis(400),
+        leader_timeout: Duration::from_millis(800),
     }
 }
 

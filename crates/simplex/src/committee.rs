@@ -3,8 +3,15 @@
 use alloy_primitives::{Address, B256, hex};
 use bytes::Bytes;
 use commonware_codec::DecodeExt;
-use commonware_consensus::simplex::scheme::bls12381_multisig;
+use commonware_consensus::{
+    simplex::{
+        elector::{Config as _, Elector as _, RoundRobin, RoundRobinElector},
+        scheme::bls12381_multisig,
+    },
+    types::{Epoch, Round, View},
+};
 use commonware_cryptography::{
+    Sha256,
     bls12381::primitives::variant::{MinSig, Variant},
     ed25519,
 };
@@ -85,6 +92,12 @@ impl Committee {
         self.network_keys().iter().position(|key| key == network_key)
     }
 
+    /// The index of the seat that leads a view: they take turns, and each epoch begins with another.
+    pub fn leader(&self, view: u64) -> usize {
+        let round = Round::new(Epoch::new(self.epoch), View::new(view));
+        usize::from(self.leaders().elect(round, ()))
+    }
+
     /// Network keys in order of index.
     pub fn network_keys(&self) -> Vec<B256> {
         self.members.keys().iter().map(|key| B256::from_slice(key)).collect()
@@ -93,6 +106,10 @@ impl Committee {
     /// The members as the engine names them.
     pub(crate) fn participants(&self) -> &Set<ed25519::PublicKey> {
         self.members.keys()
+    }
+
+    fn leaders(&self) -> RoundRobinElector<Scheme> {
+        turns().build(self.participants())
     }
 
     pub(crate) fn verifier(&self) -> Scheme {
@@ -109,6 +126,11 @@ impl Committee {
         // Both keys must be of the same seat.
         if signs_as.is_some_and(|me| usize::from(me.index()) == index) { Ok(scheme) } else { Err(missing()) }
     }
+}
+
+/// How leaders take turns. All nodes must have the same.
+pub(crate) fn turns() -> RoundRobin<Sha256> {
+    RoundRobin::default()
 }
 
 /// A network key as the engine has it.

@@ -18,12 +18,11 @@ use commonware_consensus::{
     simplex::{
         self, Floor,
         config::{ForwardPolicy, SkipBudget, SkipPolicy},
-        elector::RoundRobin,
     },
     types::{Epoch, ViewDelta},
 };
 use commonware_cryptography::{
-    Sha256, Signer as _,
+    Signer as _,
     certificate::{ConstantProvider, Verifier as _},
     ed25519::PublicKey,
 };
@@ -41,7 +40,7 @@ use crate::{
     Committee, Error, SeatKeys,
     application::{Application, Pace},
     block::Block,
-    committee::Scheme,
+    committee::{self, Scheme},
     deliver::{Deliver, IN_FLIGHT_MAX},
     epoch::OneEpoch,
     evidence::{EVIDENCE_MAX, Watch},
@@ -139,18 +138,18 @@ pub struct Lines {
 /// Blocks and finalizations in one section of an archive. Only a size; changing it needs new files.
 const SECTION_ITEMS: NonZeroU64 = nonzero_u64(262_144);
 /// Entries of an archive's table at the start.
-const TABLE_SIZE: u32 = 65_536;
+const TABLE_SIZE: u32 = 1_024;
 /// After so many collisions a part of the table is split.
 const TABLE_SPLIT_FREQUENCY: u8 = 4;
 /// So many entries are split at a time.
-const TABLE_SPLIT_SIZE: u32 = 65_536;
+const TABLE_SPLIT_SIZE: u32 = 1_024;
 /// A file of blocks or finalizations is closed at this size.
 const VALUE_FILE_BYTES: u64 = 1 << 30;
 /// Buffers for reading a journal again and for writing.
 const BUFFER_BYTES: NonZeroUsize = nonzero_usize(1 << 20);
 /// Pages of files kept in memory: size, and how many.
 const PAGE_BYTES: NonZeroU16 = NonZeroU16::new(4_096).expect("not zero");
-const PAGES: NonZeroUsize = nonzero_usize(4_096);
+const PAGES: NonZeroUsize = nonzero_usize(1_024);
 /// Messages that wait between two parts of the engine.
 const MAILBOX_SIZE: NonZeroUsize = nonzero_usize(1_024);
 /// Proposed blocks kept of each sender.
@@ -331,7 +330,7 @@ where
         context.child("engine"),
         simplex::Config {
             scheme,
-            elector: RoundRobin::<Sha256>::default(),
+            elector: committee::turns(),
             blocker,
             automaton: automaton.clone(),
             relay: automaton,

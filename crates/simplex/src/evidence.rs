@@ -1,6 +1,6 @@
 //! Tells the application of seats that contradict themselves.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_primitives::B256;
 use commonware_actor::Feedback;
@@ -11,12 +11,13 @@ use commonware_consensus::{
 };
 use commonware_cryptography::{certificate::Attestation, sha256::Digest};
 use commonware_parallel::Sequential;
+use parking_lot::Mutex;
 use sluice_ordering::{ConflictingVotes, Evidence, Offence, SignedVote};
 use tokio::sync::mpsc;
 
 use crate::{committee::Scheme, link::Link};
 
-/// Evidence that waits for the application. One piece against a seat is enough, so more is not kept.
+/// Evidence that waits for the application: more than one piece against each of the few that are found in a moment.
 pub(crate) const EVIDENCE_MAX: usize = 128;
 
 /// Looks at what the engine sees, and passes on what convicts somebody.
@@ -25,28 +26,22 @@ pub(crate) struct Watch {
     scheme: Scheme,
     link: Arc<Link>,
     found: mpsc::Sender<Evidence>,
+    /// Seats against which the application has something. More of it would say no more, and costs time to check.
+    /// Shared, because the engine copies this for every view.
+    convicted: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 impl Watch {
-    pub(crate) const fn new(scheme: Scheme, link: Arc<Link>, found: mpsc::Sender<Evidence>) -> Self {
-        Self { scheme, link, found }
+    pub(crate) fn new(scheme: Scheme, link: Arc<Link>, found: mpsc::Sender<Evidence>) -> Self {
+        Self { scheme, link, found, convicted: Arc::default() }
     }
 
     /// What a report says, if it is one of contradiction and its signatures hold.
-    fn evidence(&self, activity: &Activity<Scheme, Digest>) -> Option<Evidence> {
-        let mut rng = commonware_utils::sys_rng();
+    fn evidence(&self, activity: &Activity<Scheme, Digest>) -> Option<ConflictingVotes> {
         let (offence, encoded) = match activity {
-            Activity::ConflictingNotarize(both) => (
-                both.verify(&mut rng, &self.scheme, &Sequential).then_some(Offence::ConflictingNotarize)?,
-                both.encode(),
-            ),
-            Activity::ConflictingFinalize(both) => (
-                both.verify(&mut rng, &self.scheme, &Sequential).then_some(Offence::ConflictingFinalize)?,
-                both.encode(),
-            ),
-            Activity::NullifyFinalize(both) => {
-                (both.verify(&mut rng, &self.scheme, &Sequential).then_some(Offence::NullifyFinalize)?, both.encode())
-            }
+            Activity::ConflictingNotarize(both) => (Offence::ConflictingNotarize, both.encode()),
+            Activity::ConflictingFinalize(both) => (Offence::ConflictingFinalize, both.encode()),
+            Activity::NullifyFinalize(both) => (Offence::NullifyFinalize, both.encode()),
             _ => return None,
         };
         // The engine keeps the two votes to itself, but writes them one after the other.
@@ -69,7 +64,21 @@ impl Watch {
             }
         };
         let (epoch, view) = (activity.epoch().get(), activity.view().get());
-        Some(Evidence::Votes(ConflictingVotes { offence, epoch, view, seat, first, second }))
+        if self.convicted.lock().contains(&seat) || !self.holds(activity) {
+            return None;
+        }
+        Some(ConflictingVotes { offence, epoch, view, seat, first, second })
+    }
+
+    /// Whether both signatures are good.
+    fn holds(&self, activity: &Activity<Scheme, Digest>) -> bool {
+        let mut rng = commonware_utils::sys_rng();
+        match activity {
+            Activity::ConflictingNotarize(both) => both.verify(&mut rng, &self.scheme, &Sequential),
+            Activity::ConflictingFinalize(both) => both.verify(&mut rng, &self.scheme, &Sequential),
+            Activity::NullifyFinalize(both) => both.verify(&mut rng, &self.scheme, &Sequential),
+            _ => false,
+        }
     }
 }
 
@@ -106,10 +115,12 @@ impl Reporter for Watch {
         if let Activity::Certification(_) | Activity::Nullification(_) | Activity::Finalization(_) = &activity {
             self.link.set_view(activity.view().get() + 1);
         }
-        if let Some(evidence) = self.evidence(&activity)
-            && self.found.try_send(evidence).is_err()
-        {
-            metrics::counter!("ordering_evidence_dropped_total").increment(1);
+        if let Some(evidence) = self.evidence(&activity) {
+            let seat = evidence.seat;
+            match self.found.try_send(Evidence::Votes(evidence)) {
+                Ok(()) => drop(self.convicted.lock().insert(seat)),
+                Err(_) => metrics::counter!("ordering_evidence_dropped_total").increment(1),
+            }
         }
         Feedback::Ok
     }

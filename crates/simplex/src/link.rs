@@ -9,7 +9,10 @@ use sluice_ordering::{Event, Reason, Wake};
 use sluice_types::{Height, OrderedBlock};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, block::Block};
+use crate::{
+    Error,
+    block::{BLOCK_BYTES_MAX, Block},
+};
 
 /// Failures that wait to be heard. The first is the one that matters.
 const FAILURES_MAX: usize = 1;
@@ -85,7 +88,12 @@ impl Link {
             tracing::error!(%height, %parent, got = %block.height, on = %block.parent, "the application proposed another block than asked for");
             return None;
         }
-        Some(Block::new(block))
+        let block = Block::new(block);
+        if block.size_bytes() > BLOCK_BYTES_MAX {
+            tracing::error!(%height, bytes = block.size_bytes(), limit = BLOCK_BYTES_MAX, "the application proposed too long a block");
+            return None;
+        }
+        Some(block)
     }
 
     /// Asks whether a block may stand. Does not return before that is certain.

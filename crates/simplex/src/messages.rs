@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use alloy_primitives::Bytes;
-use commonware_consensus::{
-    simplex::elector::{Config as _, Elector as _, RoundRobin, RoundRobinElector},
-    types::{Epoch, Round, View},
-};
-use commonware_cryptography::{Sha256, Signer as _, ed25519::PublicKey};
+use commonware_cryptography::{Signer as _, ed25519::PublicKey};
 use commonware_p2p::{Receiver, Recipients, Sender};
 use sluice_ordering::{Message, PeersEnd, To};
 
-use crate::{Committee, SeatKeys, committee::Scheme, link::Link};
+use crate::{Committee, SeatKeys, link::Link};
 
 /// How many of the next leaders a message for leaders goes to: the one that proposes now, and the one after.
 const LEADERS: u64 = 2;
@@ -19,8 +15,7 @@ const LEADERS: u64 = 2;
 /// Carries messages between the application and the other seats.
 pub(crate) struct Exchange {
     participants: Vec<PublicKey>,
-    leaders: RoundRobinElector<Scheme>,
-    epoch: Epoch,
+    committee: Committee,
     me: PublicKey,
     link: Arc<Link>,
 }
@@ -29,8 +24,7 @@ impl Exchange {
     pub(crate) fn new(committee: &Committee, keys: &SeatKeys, link: Arc<Link>) -> Self {
         Self {
             participants: committee.participants().iter().cloned().collect(),
-            leaders: RoundRobin::<Sha256>::default().build(committee.participants()),
-            epoch: Epoch::new(committee.epoch()),
+            committee: committee.clone(),
             me: keys.network().public_key(),
             link,
         }
@@ -69,10 +63,7 @@ impl Exchange {
     /// Who proposes in this view and in those after it, without this node.
     fn next_leaders(&self) -> Vec<PublicKey> {
         let now = self.link.view();
-        let leaders = (now..now + LEADERS).map(|view| {
-            let index = usize::from(self.leaders.elect(Round::new(self.epoch, View::new(view)), ()));
-            self.participants[index].clone()
-        });
+        let leaders = (now..now + LEADERS).map(|view| self.participants[self.committee.leader(view)].clone());
         leaders.filter(|leader| *leader != self.me).collect()
     }
 }
