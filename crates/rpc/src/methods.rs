@@ -100,6 +100,7 @@ impl Table {
         self.call("txpool_inspect", txpool::inspect)?;
         self.read("rollup_getFinality", rollup::finality)?;
         self.read("rollup_getBatch", rollup::batch)?;
+        self.read("rollup_getCertificate", rollup::certificate)?;
         self.call("rollup_getWithdrawalProof", rollup::withdrawal_proof)?;
         self.read("rollup_config", rollup::config)
     }

@@ -1,6 +1,7 @@
 //! What Ethereum's interface has no words for: how final a transaction is, batches, and proofs for withdrawing on L1.
 
-use alloy_primitives::{B256, U64};
+use alloy_eips::BlockId;
+use alloy_primitives::{B256, Bytes, U64};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_types::{BatchIndex, CommittedBatch, FinalityRung, L2Number};
@@ -124,6 +125,50 @@ pub(crate) fn batch(backend: &Backend, arguments: &mut Arguments) -> Answer<Opti
             "rung": backend.store.heads().rung(header.last_block),
         })
     }))
+}
+
+/// Blocks from one without a certificate of its own to the one whose certificate decides it, at most.
+const CERTIFICATE_BLOCKS_MAX: u64 = 256;
+
+/// Why a block's order cannot be replaced: `{height, blockHash, ordered[], certificate: {height, blockHash, scheme, proof}}`; null for
+/// a block that is not known, or that this node derived from L1.
+///
+/// `ordered` holds RLP of ordered blocks: first the one that the block came from, whose hash is `blockHash`, each the parent of the
+/// next, up to the one that the certificate is of. An ordered block names the hash of a block executed before, so that a certificate
+/// vouches for results, too. Scheme 0: one sequencer's signature; 1: what two thirds of a committee signed.
+pub(crate) fn certificate(backend: &Backend, arguments: &mut Arguments) -> Answer<Option<Value>> {
+    let id: BlockId = arguments.required()?;
+    let Some(sealed) = backend.block(id)? else { return Ok(None) };
+    let mut number = sealed.number();
+    let Some((first, certificate)) = backend.store.ordered(number)? else { return Ok(None) };
+    let (height, block_hash) = (first.height, first.hash());
+    if certificate.height.0 - height.0 >= CERTIFICATE_BLOCKS_MAX {
+        return Err(Failure::server(format!(
+            "block {number} is decided by the certificate of ordered height {}, more than {CERTIFICATE_BLOCKS_MAX} above it",
+            certificate.height
+        )));
+    }
+    let mut ordered = vec![Bytes::from(alloy_rlp::encode(&first))];
+    let mut last = height;
+    while last < certificate.height {
+        number = number.next();
+        let Some((next, _)) = backend.store.ordered(number)? else {
+            return Err(Failure::server(format!("the blocks that decide {height} are not stored yet; ask again")));
+        };
+        last = next.height;
+        ordered.push(Bytes::from(alloy_rlp::encode(&next)));
+    }
+    Ok(Some(json!({
+        "height": quantity(height.0),
+        "blockHash": block_hash,
+        "ordered": ordered,
+        "certificate": {
+            "height": quantity(certificate.height.0),
+            "blockHash": certificate.block_hash,
+            "scheme": quantity(certificate.scheme.into()),
+            "proof": certificate.proof,
+        },
+    })))
 }
 
 /// Which message: its leaf index, or the transaction that sent it. 32 bytes are a transaction, anything shorter an index.

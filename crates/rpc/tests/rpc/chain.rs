@@ -1,15 +1,15 @@
 //! A chain made by hand: real state, real execution, real store; only the L1 is made up.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, keccak256};
 use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
 use sluice_store::{BlockCommit, Genesis, L1Block, L1BlockData, L1Update, Store};
 use sluice_types::{
-    BatchHeader, BlockInput, ChainConfig, CommittedBatch, GenesisAccount, InboxMessage, InputTransaction, L1Contracts,
-    L1FeeParams, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, SealedBlock, SignedTransaction, StateRead,
-    Transaction,
+    BatchHeader, BlockInput, Certificate, ChainConfig, CommittedBatch, GenesisAccount, Height, InboxMessage,
+    InputTransaction, L1Contracts, L1FeeParams, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, OrderedBlock,
+    SealedBlock, SignedTransaction, StateRead, Transaction,
     predeploys::{OUTBOX, OUTBOX_ROOT_SLOT},
 };
 
@@ -66,6 +66,8 @@ pub(crate) fn withdraw(nonce: u64, to: Address, value_wei: u128) -> TxEip1559 {
 pub(crate) struct Chain {
     pub(crate) store: Store,
     l1_number: u64,
+    /// What the next block came from; a block derived from L1 when there is nothing.
+    ordered: RefCell<Option<(OrderedBlock, Certificate)>>,
 }
 
 impl Chain {
@@ -107,7 +109,17 @@ impl Chain {
         };
         config.check().unwrap();
         let state = sluice_stf::genesis(&config);
-        Self { store: Store::in_memory(&Genesis { config, state }).unwrap(), l1_number: L1_START }
+        let store = Store::in_memory(&Genesis { config, state }).unwrap();
+        Self { store, l1_number: L1_START, ordered: RefCell::default() }
+    }
+
+    /// Adds an empty block that came from an ordered block, with the certificate of one `above` it, whose hash is only a number here.
+    pub(crate) fn ordered_block(&self, ordered: OrderedBlock, above: u64, block_hash: B256) -> OrderedBlock {
+        let height = Height(ordered.height.0 + above);
+        let certificate = Certificate { height, block_hash, scheme: 1, proof: Bytes::from_static(&[1, 2, 3]) };
+        self.ordered.replace(Some((ordered.clone(), certificate)));
+        self.block(vec![]);
+        ordered
     }
 
     /// Adds a block one second after the last, with these signed transactions.
@@ -174,7 +186,7 @@ impl Chain {
             changes: outcome.changes.into(),
             trie: trie.into(),
             access_list: outcome.access_list,
-            ordered: None,
+            ordered: self.ordered.take(),
         };
         store.commit_block(commit).unwrap();
         store.head_block()

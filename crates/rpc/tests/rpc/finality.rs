@@ -1,8 +1,9 @@
 //! How final things are, and the way back to L1.
 
-use alloy_primitives::{Address, B256, U256, address, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, address, keccak256};
+use alloy_rlp::Decodable;
 use serde_json::{Value, json};
-use sluice_types::predeploys::OUTBOX;
+use sluice_types::{Height, OrderedBlock, predeploys::OUTBOX};
 
 use crate::{
     chain::{Chain, call, sign, withdraw},
@@ -122,4 +123,41 @@ async fn withdrawals_that_cannot_be_proven_say_why() {
     assert!(second.ends_with("sent 1 messages to L1; there is no message 1"), "{second}");
     assert_eq!(rig.ask("rollup_getWithdrawalProof", json!([B256::ZERO])).await, Value::Null);
     assert_eq!(rig.ask("eth_getStorageAt", json!([OUTBOX, "0x1", "latest"])).await, json!(B256::with_last_byte(4)));
+}
+
+#[tokio::test]
+async fn a_certificate_comes_with_the_blocks_up_to_the_one_that_it_is_of() {
+    let chain = Chain::new(1_000_000);
+    let block = |height: u64, parent: B256| OrderedBlock {
+        height: Height(height),
+        parent,
+        timestamp_ms: 7,
+        l1_origin: 1.into(),
+        l1_origin_hash: B256::ZERO,
+        beneficiary: ALICE,
+        sections: Vec::new(),
+    };
+    let (first, second) = (block(1, B256::ZERO), block(2, block(1, B256::ZERO).hash()));
+    chain.ordered_block(first.clone(), 1, second.hash());
+    chain.ordered_block(second.clone(), 0, second.hash());
+    let third = chain.ordered_block(block(3, second.hash()), 1, B256::repeat_byte(9));
+    chain.block(vec![]);
+    let rig = Rig::new(chain).await;
+    let read = |answer: &Value| -> Vec<OrderedBlock> {
+        let encoded: Vec<Bytes> = serde_json::from_value(answer["ordered"].clone()).unwrap();
+        encoded.iter().map(|bytes| OrderedBlock::decode(&mut bytes.as_ref()).unwrap()).collect()
+    };
+
+    let of_first = rig.ask("rollup_getCertificate", json!(["0x1"])).await;
+    assert_eq!(read(&of_first), [first.clone(), second.clone()]);
+    assert_eq!((&of_first["height"], &of_first["blockHash"]), (&json!("0x1"), &json!(first.hash())));
+    let certificate = json!({ "height": "0x2", "blockHash": second.hash(), "scheme": "0x1", "proof": "0x010203" });
+    assert_eq!(of_first["certificate"], certificate);
+    let of_second = rig.ask("rollup_getCertificate", json!(["0x2"])).await;
+    assert_eq!(read(&of_second), [second]);
+    assert_eq!(of_second["certificate"], certificate);
+    let (_, missing, _) = rig.try_ask("rollup_getCertificate", json!(["0x3"])).await.unwrap_err();
+    assert!(missing.contains("not stored yet"), "the block after {} is not there: {missing}", third.height);
+    assert_eq!(rig.ask("rollup_getCertificate", json!(["0x4"])).await, Value::Null, "derived from L1");
+    assert_eq!(rig.ask("rollup_getCertificate", json!(["0x9"])).await, Value::Null);
 }
