@@ -7,20 +7,24 @@ use std::{
 };
 
 use alloy::{
-    primitives::{B256, U256, hex, utils::parse_ether},
+    primitives::{U256, hex, utils::parse_ether},
     signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
 };
-use serde_json::{Value, json};
 use sluice_devl1::{ACCOUNTS, DevL1, Kind, MNEMONIC};
 use sluice_l1::{DeployParams, Sender, SenderConfig, TxRequest};
-use sluice_simplex::SeatKeys;
 use sluice_types::{ChainConfig, GenesisAccount, L1Contracts, L1FeeParams};
-use tracing::warn;
 
+mod processes;
+mod seats;
+mod table;
+
+use self::{
+    seats::{make_seats, node_config},
+    table::{Place, print_table, table},
+};
 use crate::{
-    Config, Error, Role, config, flow, keys,
+    Error, config, flow,
     live::{self, Style},
-    seat, supervise,
 };
 
 /// Private key of the first of them; public knowledge.
@@ -29,8 +33,6 @@ pub(crate) const FIRST_KEY: &str = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cb
 const L1_CHAIN_ID: u64 = 31_337;
 /// Most sequencers in one process.
 const SEQUENCERS_MAX: u16 = 32;
-/// Longest time that a leader of several waits for something to order, milliseconds. Others give it up after twice that.
-const SEAT_HEARTBEAT_MS: u64 = 500;
 /// ETH that the posting account gets at the start.
 const POSTER_ETHER: &str = "1000";
 
@@ -163,18 +165,14 @@ async fn run_rollup(options: &Options, folder: &Path, l1: &L1Side) -> Result<(),
     }
     let chain = config::chain(&chain_path)?;
     if options.processes {
-        return run_processes(options, folder, l1, (&chain, &chain_path)).await;
+        return processes::run(options, folder, l1, (&chain, &chain_path)).await;
     }
     let mut nodes = Vec::new();
     for index in 0..options.sequencers {
         nodes.push(flow::start(&node_config(options, folder, l1, index)).await?);
     }
-    let places = nodes.iter().map(|node| Place {
-        rpc: node.rpc,
-        explorer: node.explorer,
-        metrics: node.metrics,
-        process: None,
-    });
+    let places =
+        nodes.iter().map(|node| Place { rpc: node.rpc, explorer: node.explorer, metrics: node.metrics, process: None });
     print_table(options.json, &table(&chain, &chain_path, l1, places));
     let first = nodes.first_mut().expect("there is at least one sequencer");
     let style = if options.json { Style::Json } else { Style::Line };
@@ -182,84 +180,6 @@ async fn run_rollup(options: &Options, folder: &Path, l1: &L1Side) -> Result<(),
     first.supervisor.spawn("live", heads);
     // One that fails takes the others with it: they are asked to stop when their supervisors are dropped.
     futures::future::try_join_all(nodes.into_iter().map(|node| node.supervisor.run())).await.map(drop)
-}
-
-/// Every sequencer in a process of its own.
-async fn run_processes(
-    options: &Options,
-    folder: &Path,
-    l1: &L1Side,
-    (chain, chain_path): (&ChainConfig, &Path),
-) -> Result<(), Error> {
-    if options.sequencers < 2 || options.rpc_port == 0 {
-        return Err(Error::Config("--processes needs --sequencers of 2 or more, and a --rpc-port".into()));
-    }
-    let mut processes = Vec::new();
-    let mut places = Vec::new();
-    for index in 0..options.sequencers {
-        let port = |base: u16| if base == 0 { 0 } else { base + index };
-        let config = Config {
-            explorer_port: port(options.explorer_port),
-            metrics_port: port(options.metrics_port),
-            ..node_config(options, folder, l1, index)
-        };
-        let path = folder.join(format!("node-{index}.toml"));
-        let text = toml::to_string_pretty(&config).map_err(|error| Error::Config(error.to_string()))?;
-        write(&path, &text)?;
-        let process = tokio::process::Command::new(std::env::current_exe()?)
-            .arg("node")
-            .arg("--config")
-            .arg(&path)
-            .kill_on_drop(true)
-            .spawn()?;
-        places.push(Place {
-            rpc: config.address(config.rpc_port),
-            explorer: config.address(config.explorer_port),
-            metrics: config.address(config.metrics_port),
-            process: process.id().map(|id| (id, path)),
-        });
-        processes.push(process);
-    }
-    for place in &places {
-        wait_until_open(place.rpc).await?;
-    }
-    print_table(options.json, &table(chain, chain_path, l1, places.into_iter()));
-    let ends = processes.iter_mut().enumerate().map(|(index, process)| async move {
-        match process.wait().await {
-            Ok(status) => warn!(sequencer = index, %status, "a sequencer's process ended"),
-            Err(error) => warn!(sequencer = index, %error, "a sequencer's process cannot be watched"),
-        }
-    });
-    let all = futures::future::join_all(ends);
-    tokio::select! {
-        _ = all => Err(Error::Room { room: "sequencers", reason: "all of them ended".into() }),
-        () = supervise::signal() => Ok(()),
-    }
-}
-
-/// Waits until somebody listens there.
-async fn wait_until_open(address: SocketAddr) -> Result<(), Error> {
-    let deadline = tokio::time::Instant::now() + START_TIME_MAX;
-    while tokio::net::TcpStream::connect(address).await.is_err() {
-        if tokio::time::Instant::now() > deadline {
-            let reason = format!("nothing listens at {address} after {} s", START_TIME_MAX.as_secs());
-            return Err(Error::Room { room: "sequencers", reason });
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
-}
-
-/// How long a sequencer's process may take to start.
-const START_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// Where a sequencer can be found.
-struct Place {
-    rpc: SocketAddr,
-    explorer: SocketAddr,
-    metrics: SocketAddr,
-    /// Its process, if it has one to itself, and the config file that it was started with.
-    process: Option<(u32, PathBuf)>,
 }
 
 /// Finds a busy port before anything is started.
@@ -403,68 +323,6 @@ fn accounts() -> Vec<PrivateKeySigner> {
         .collect()
 }
 
-/// Makes keys for every seat, and the list of all.
-fn make_seats(options: &Options, folder: &Path) -> Result<(), Error> {
-    write_secret(&folder.join("password"), SEAT_PASSWORD)?;
-    let mut entries = Vec::new();
-    for index in 0..options.sequencers {
-        let keys = SeatKeys::generate();
-        keys::write(&seat_file(folder, index), &keys, SEAT_PASSWORD)?;
-        entries.push(seat::Entry {
-            network_key: keys.network_key(),
-            vote_key: keys.vote_key().to_vec().into(),
-            address: seat_address(options, index),
-        });
-    }
-    write(&folder.join("committee.json"), &serde_json::to_string_pretty(&entries).expect("keys have a JSON form"))
-}
-
-/// The password of a devnet's keys, which hold nothing.
-const SEAT_PASSWORD: &str = "devnet";
-
-fn seat_file(folder: &Path, index: u16) -> PathBuf {
-    folder.join(format!("seat-{index}.json"))
-}
-
-fn seat_address(options: &Options, index: u16) -> SocketAddr {
-    loopback(options.peer_port + index)
-}
-
-/// The settings of one of the nodes. The first has the ports that the options name.
-fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: u16) -> Config {
-    let first = index == 0;
-    let seat = (options.sequencers > 1).then(|| config::Seat {
-        keys_file: seat_file(folder, index),
-        password_file: Some(folder.join("password")),
-        listen: seat_address(options, index),
-        // Each has its own, so that a block tells who proposed it.
-        beneficiary: accounts()[usize::from(index) % ACCOUNTS.len()].address(),
-        leader_timeout_ms: SEAT_HEARTBEAT_MS * 2,
-        threads: 1,
-    });
-    let heartbeat_ms = if seat.is_some() { options.heartbeat_ms.min(SEAT_HEARTBEAT_MS) } else { options.heartbeat_ms };
-    Config {
-        role: Role::Sequencer,
-        data_dir: folder.join(if first { "l2".into() } else { format!("l2-{index}") }),
-        chain: folder.join("chain.toml"),
-        l1_rpc: l1.rpc.clone(),
-        l1_beacon: l1.beacon.clone(),
-        listen: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        rpc_port: if options.rpc_port == 0 { 0 } else { options.rpc_port + index },
-        explorer_port: if first { options.explorer_port } else { 0 },
-        metrics_port: if first { options.metrics_port } else { 0 },
-        sequencer_rpc: None,
-        sequencer_key_file: first.then(|| folder.join("sequencer.key")),
-        l1_poll_ms: 200,
-        execution_workers: 0,
-        block_time_ms: options.block_time_ms,
-        heartbeat_ms,
-        challenge_window_s: Some(options.challenge_window_s),
-        seat,
-        settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
-    }
-}
-
 fn write(path: &Path, text: &str) -> Result<(), Error> {
     // A crash half way must not leave half a file that a restart takes for the whole.
     let part = path.with_extension("part");
@@ -484,62 +342,4 @@ fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .map_err(|source| Error::Folder { path: path.to_path_buf(), source })
-}
-
-/// What `--json` prints first.
-fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, places: impl Iterator<Item = Place>) -> Value {
-    let accounts: Vec<Value> =
-        accounts().iter().map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) })).collect();
-    json!({
-        "l1": { "rpc": l1.rpc, "beacon": l1.beacon, "chain_id": l1.chain_id },
-        "rollups": places.map(|place| {
-            let mut row = json!({
-                "name": chain.name,
-                "chain_id": chain.chain_id,
-                "rpc": format!("http://{}", place.rpc),
-                "ws": format!("ws://{}", place.rpc),
-                "explorer": format!("http://{}", place.explorer),
-                "metrics": format!("http://{}/metrics", place.metrics),
-                "chain_config": chain_path,
-            });
-            if let Some((id, config)) = place.process {
-                (row["process"], row["node_config"]) = (json!(id), json!(config));
-            }
-            row
-        }).collect::<Vec<_>>(),
-        "accounts": accounts,
-        "contracts": {
-            "rollup": chain.l1.rollup,
-            "inbox": chain.l1.inbox,
-            "bridge": chain.l1.bridge,
-            "l2_bridge": sluice_types::predeploys::L2_BRIDGE,
-            "outbox": sluice_types::predeploys::OUTBOX,
-        },
-    })
-}
-
-#[allow(clippy::print_stdout, reason = "the command's output")]
-fn print_table(as_json: bool, table: &Value) {
-    if as_json {
-        println!("{table}");
-        return;
-    }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    println!("L1         {}  chain {}", text(&table["l1"]["rpc"]), table["l1"]["chain_id"]);
-    println!("  beacon   {}", text(&table["l1"]["beacon"]));
-    for rollup in table["rollups"].as_array().into_iter().flatten() {
-        println!("Rollup     {}  chain {}", text(&rollup["rpc"]), rollup["chain_id"]);
-        for name in ["ws", "explorer", "metrics", "chain_config"] {
-            println!("  {name:8} {}", text(&rollup[name]));
-        }
-    }
-    println!("Contracts");
-    for (name, address) in table["contracts"].as_object().into_iter().flatten() {
-        println!("  {name:9} {}", text(address));
-    }
-    println!("Accounts   10,000 ETH each; the keys are public, never use them elsewhere");
-    for account in table["accounts"].as_array().into_iter().flatten() {
-        println!("  {}  {}", text(&account["address"]), text(&account["key"]));
-    }
-    println!();
 }
