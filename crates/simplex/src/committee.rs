@@ -103,6 +103,11 @@ impl Committee {
         self.members.keys().iter().map(|key| B256::from_slice(key)).collect()
     }
 
+    /// The voting key of the seat at an index.
+    pub(crate) fn vote_key(&self, seat: u32) -> Option<&<Vote as Variant>::Public> {
+        self.members.values().get(usize::try_from(seat).ok()?)
+    }
+
     /// The members as the engine names them.
     pub(crate) fn participants(&self) -> &Set<ed25519::PublicKey> {
         self.members.keys()

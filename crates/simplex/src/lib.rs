@@ -23,6 +23,7 @@
 //! Start reading at [`run`], then `engine.rs`.
 
 mod application;
+mod batch;
 mod block;
 mod certificate;
 mod committee;
@@ -37,6 +38,7 @@ mod messages;
 mod network;
 mod points;
 
+pub use batch::{BatchCertificate, BatchId, BatchSignature, certify, is_quorum};
 pub use block::BLOCK_BYTES_MAX;
 pub use certificate::{SCHEME_SIMPLEX, epoch, verify_certificate};
 pub use committee::{Committee, Member, SEATS_MAX};

@@ -1,5 +1,7 @@
 //! The room from outside: keys, committees, certificates, and nodes that talk over TCP.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the right answer")]
 
+mod batches;
 mod certificates;
 mod committees;
 mod leaders;
