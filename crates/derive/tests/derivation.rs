@@ -33,6 +33,7 @@ fn config() -> ChainConfig {
             rollup: Address::ZERO,
             inbox: Address::ZERO,
             bridge: Address::ZERO,
+            sequencers: None,
         },
         fee_recipient: Address::ZERO,
         genesis_accounts: Vec::new(),

@@ -43,7 +43,14 @@ fn config() -> ChainConfig {
         l1_confirmations: 0,
         batch_decompressed_size_max: 1_000_000,
         inbox_gas_per_block: 10_000_000,
-        l1: L1Contracts { chain_id: 1, start_block: L1Number(0), rollup: contract, inbox: contract, bridge: contract },
+        l1: L1Contracts {
+            chain_id: 1,
+            start_block: L1Number(0),
+            rollup: contract,
+            inbox: contract,
+            bridge: contract,
+            sequencers: None,
+        },
         fee_recipient: Address::ZERO,
         genesis_accounts: Vec::new(),
     }

@@ -63,6 +63,7 @@ fn genesis() -> Genesis {
             rollup: Address::repeat_byte(1),
             inbox: Address::repeat_byte(2),
             bridge: Address::repeat_byte(3),
+            sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
         genesis_accounts: (0..60)

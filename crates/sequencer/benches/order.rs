@@ -91,6 +91,7 @@ fn config() -> ChainConfig {
             rollup: Address::repeat_byte(0xa1),
             inbox: Address::repeat_byte(0xa2),
             bridge: Address::repeat_byte(0xa3),
+            sequencers: None,
         },
         fee_recipient: Address::repeat_byte(0xfe),
         genesis_accounts: Vec::new(),

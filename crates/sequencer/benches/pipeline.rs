@@ -102,7 +102,14 @@ fn config(keys: &[SecretKey]) -> ChainConfig {
         l1_confirmations: 0,
         batch_decompressed_size_max: 40_000_000,
         inbox_gas_per_block: 2_000_000,
-        l1: L1Contracts { chain_id: 1, start_block: L1Number(1), rollup: contract, inbox: contract, bridge: contract },
+        l1: L1Contracts {
+            chain_id: 1,
+            start_block: L1Number(1),
+            rollup: contract,
+            inbox: contract,
+            bridge: contract,
+            sequencers: None,
+        },
         fee_recipient: contract,
         genesis_accounts: keys
             .iter()

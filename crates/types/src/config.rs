@@ -65,6 +65,10 @@ pub struct L1Contracts {
     pub inbox: Address,
     /// `Bridge` contract.
     pub bridge: Address,
+    /// `Sequencers` contract, whose committees order this chain and certify its batches. Absent on a chain of one sequencer.
+    /// The `Rollup` contract names the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequencers: Option<Address>,
 }
 
 /// One account at genesis.

@@ -30,6 +30,7 @@ fn config() -> ChainConfig {
             rollup: Address::repeat_byte(1),
             inbox: Address::repeat_byte(2),
             bridge: Address::repeat_byte(3),
+            sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
         genesis_accounts: vec![],
@@ -39,6 +40,17 @@ fn config() -> ChainConfig {
 #[test]
 fn config_reads_back_what_it_writes() {
     assert_eq!(ChainConfig::from_toml(&config().to_toml()).unwrap(), config());
+}
+
+#[test]
+fn sequencers_are_written_when_there_are_some_and_absent_when_not() {
+    let alone = config();
+    assert!(!alone.to_toml().contains("sequencers"));
+    let mut together = config();
+    together.l1.sequencers = Some(Address::repeat_byte(6));
+    let text = together.to_toml();
+    assert!(text.contains("sequencers = \"0x0606060606060606060606060606060606060606\""), "{text}");
+    assert_eq!(ChainConfig::from_toml(&text).unwrap(), together);
 }
 
 #[test]

@@ -103,6 +103,7 @@ impl Chain {
                 rollup: contract,
                 inbox: contract,
                 bridge: contract,
+                sequencers: None,
             },
             fee_recipient: contract,
             genesis_accounts: vec![account],

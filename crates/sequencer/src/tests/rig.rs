@@ -103,6 +103,7 @@ pub(super) fn config() -> ChainConfig {
             rollup: contract,
             inbox: contract,
             bridge: contract,
+            sequencers: None,
         },
         fee_recipient: contract,
         genesis_accounts: (0..USERS).map(account).collect(),

@@ -52,6 +52,7 @@ pub fn config() -> ChainConfig {
             rollup: Address::repeat_byte(0xa1),
             inbox: Address::repeat_byte(0xa2),
             bridge: Address::repeat_byte(0xa3),
+            sequencers: None,
         },
         fee_recipient: Address::repeat_byte(0xfe),
         genesis_accounts: Vec::new(),
