@@ -2,14 +2,17 @@
 
 use std::{
     collections::VecDeque,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use commonware_runtime::Clock;
 use sluice_ordering::{Event, Message, Peers, Reason, To};
-use sluice_types::{L1Number, L2Number, OrderedBlock, RollupId, RollupSection};
+use sluice_types::{Height, L1Number, L2Number, OrderedBlock, RollupId, RollupSection};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -52,12 +55,20 @@ pub(crate) struct App {
     /// How far its clock is off.
     pub(crate) skew_ms: i64,
     /// How late it sees L1 now; shared, because that changes.
-    pub(crate) l1_lag_ms: Arc<std::sync::atomic::AtomicU64>,
+    pub(crate) l1_lag_ms: Arc<AtomicU64>,
     /// Longest time until a block is durable.
     pub(crate) storing_ms_max: u64,
     pub(crate) events: mpsc::Receiver<Event>,
     pub(crate) peers: Peers,
     pub(crate) incoming: mpsc::Receiver<Message>,
+}
+
+/// What it is asked to propose.
+struct Question {
+    height: Height,
+    parent: B256,
+    undecided: Vec<Arc<OrderedBlock>>,
+    reason: Reason,
 }
 
 /// A question that cannot be answered yet.
@@ -110,7 +121,7 @@ impl App {
         match event {
             Event::Propose { height, parent, undecided, reason, reply } => {
                 self.expect_known(&memory.chain, height.0, &undecided);
-                let block = self.propose(&memory.chain, (height, parent), &undecided, reason, now_ms);
+                let block = self.propose(&memory.chain, &Question { height, parent, undecided, reason }, now_ms);
                 // Nobody listens when the answer is late.
                 let _ = reply.send(block);
             }
@@ -155,19 +166,14 @@ impl App {
     }
 
     fn view<'a>(&'a self, chain: &'a Chain, now_ms: u64) -> View<'a> {
-        let lag = self.l1_lag_ms.load(std::sync::atomic::Ordering::Relaxed);
+        let lag = self.l1_lag_ms.load(Ordering::Relaxed);
         let (clock_ms, l1_ms) = (now_ms.saturating_add_signed(self.skew_ms), now_ms.saturating_sub(lag));
         View { chain, clock_ms, l1: &self.l1, l1_ms }
     }
 
-    fn propose(
-        &mut self,
-        chain: &Chain,
-        (height, parent): (sluice_types::Height, alloy_primitives::B256),
-        undecided: &[Arc<OrderedBlock>],
-        reason: Reason,
-        now_ms: u64,
-    ) -> Option<OrderedBlock> {
+    fn propose(&self, chain: &Chain, question: &Question, now_ms: u64) -> Option<OrderedBlock> {
+        let Question { height, parent, undecided, reason } = question;
+        let (height, parent) = (*height, *parent);
         let below = undecided.last().or_else(|| chain.block(height.0 - 1)).cloned();
         let ordered =
             |tx: &u64| chain.includes(*tx) || undecided.iter().any(|block| transactions(block).any(|old| old == *tx));
@@ -176,7 +182,7 @@ impl App {
         if self.manners == Manners::Censor {
             ready.clear();
         }
-        if ready.is_empty() && reason == Reason::Work {
+        if ready.is_empty() && *reason == Reason::Work {
             return None;
         }
         let view = self.view(chain, now_ms);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use alloy_primitives::{Address, B256};
@@ -44,16 +44,18 @@ struct Seen {
     /// In which views it has proposed, and what.
     proposed: BTreeMap<View, [Proposal<Digest>; 2]>,
     finalized: BTreeSet<(View, Digest)>,
+    /// When all get both votes.
+    reveal: Option<(SystemTime, [Proposal<Digest>; 2])>,
 }
 
 impl Equivocator {
     /// Works until the network is gone. Takes the channels of votes, certificates and blocks.
     pub(crate) async fn run(self, clock: Context, [mut votes, mut certificates, mut blocks]: [Plain; 3]) {
         let mut seen = Seen::default();
-        let mut reveal: Option<(std::time::SystemTime, [Proposal<Digest>; 2])> = None;
         loop {
-            self.propose(&mut seen, &mut reveal, &clock, &mut votes, &mut blocks);
-            let due = reveal.as_ref().map_or_else(|| clock.current() + Duration::from_secs(3_600), |(due, _)| *due);
+            self.propose(&mut seen, clock.current(), &mut votes, &mut blocks);
+            let due =
+                seen.reveal.as_ref().map_or_else(|| clock.current() + Duration::from_secs(3_600), |(due, _)| *due);
             tokio::select! {
                 biased;
                 message = votes.1.recv() => {
@@ -73,7 +75,7 @@ impl Equivocator {
                     }
                 }
                 () = clock.sleep_until(due) => {
-                    for proposal in reveal.take().into_iter().flat_map(|(_, both)| both) {
+                    for proposal in seen.reveal.take().into_iter().flat_map(|(_, both)| both) {
                         let vote = Notarize::sign(&self.scheme, proposal).expect("it has a key");
                         votes.0.send(Recipients::All, Vote::Notarize(vote).encode(), true);
                     }
@@ -99,14 +101,7 @@ impl Equivocator {
     }
 
     /// Proposes two blocks if it is the leader and knows what to build on.
-    fn propose(
-        &self,
-        seen: &mut Seen,
-        reveal: &mut Option<(std::time::SystemTime, [Proposal<Digest>; 2])>,
-        clock: &Context,
-        votes: &mut Plain,
-        blocks: &mut Plain,
-    ) {
+    fn propose(&self, seen: &mut Seen, now: SystemTime, votes: &mut Plain, blocks: &mut Plain) {
         let view = seen.over.next();
         let leads = (self.epoch.get().wrapping_add(view.get()) % self.members.len() as u64) == self.seat as u64;
         if !leads || seen.proposed.contains_key(&view) {
@@ -142,7 +137,7 @@ impl Equivocator {
             let vote = Notarize::sign(&self.scheme, proposal).expect("it has a key");
             votes.0.send(Recipients::Some(half.to_vec()), Vote::Notarize(vote).encode(), true);
         }
-        *reveal = Some((clock.current() + SECRET, proposals.clone()));
+        seen.reveal = Some((now + SECRET, proposals.clone()));
         for block in both {
             seen.blocks.insert(block.hash(), block);
         }

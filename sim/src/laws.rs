@@ -18,7 +18,7 @@ use crate::{
     chain::{Chain, transactions},
     committee::{Scheme, bytes},
     disk::Disk,
-    plan::ORDERED_MS_MAX,
+    plan::{Kind, ORDERED_MS_MAX},
     world::World,
 };
 
@@ -49,6 +49,7 @@ pub(crate) fn check(world: &World, blocked: &[(PublicKey, PublicKey)]) -> Vec<St
     broken.extend(certificates(world));
     broken.extend(progress(world));
     broken.extend(rules(world));
+    broken.extend(refusals(world));
     broken.extend(evidence(world));
     broken.extend(blocking(world, blocked));
     broken
@@ -173,6 +174,16 @@ fn rules(world: &World) -> Vec<String> {
         chain.push(block.clone()).expect("it is a chain");
     }
     broken
+}
+
+/// Nobody who is honest proposes what the others refuse for ever.
+fn refusals(world: &World) -> Vec<String> {
+    let excused = |kind: &Kind| matches!(kind, Kind::WrongState | Kind::Repeater);
+    if world.plan.liars.values().any(excused) {
+        return Vec::new();
+    }
+    let refusing = world.plan.honest().filter(|seat| world.disks[*seat].lock().refused > 0);
+    refusing.map(|seat| format!("seat {seat} refused a proposal of somebody who keeps the rules")).collect()
 }
 
 /// Whom evidence accuses.

@@ -14,7 +14,7 @@ use sluice_simplex::{BLOCK_BYTES_MAX, Channels, SEATS_MAX};
 use crate::plan::Weather;
 
 /// Room for a block and what goes around it.
-const MESSAGE_BYTES_MAX: u32 = 2 * BLOCK_BYTES_MAX as u32;
+const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
 /// The node's own quota: messages per second and peer.
 const QUOTA: Quota = Quota::per_second(NZU32!(4_096));
 /// How many channels there are.
@@ -36,7 +36,7 @@ impl Net {
     /// A network without links.
     pub(crate) async fn new(context: &Context, members: Vec<PublicKey>, hang_up: bool) -> Self {
         let config = simulated::Config {
-            max_size: MESSAGE_BYTES_MAX,
+            max_size: u32::try_from(MESSAGE_BYTES_MAX).expect("a block is small"),
             max_peers_per_set: NZUsize!(SEATS_MAX),
             disconnect_on_block: hang_up,
             tracked_peer_sets: NZUsize!(1),

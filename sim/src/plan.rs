@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use sluice_simplex::Settings;
+
 use crate::dice::Dice;
 
 /// Which part of all that can happen does happen.
@@ -111,6 +113,8 @@ pub struct Plan {
     pub liars: BTreeMap<usize, Kind>,
     /// The committee's epoch.
     pub(crate) epoch: u64,
+    /// How the engines work.
+    pub(crate) settings: Settings,
     /// When everything is repaired.
     pub(crate) heal: Duration,
     /// When the run ends.
@@ -125,6 +129,20 @@ pub struct Plan {
     pub(crate) hang_up: bool,
     /// What is done, in order of time.
     pub(crate) actions: Vec<(u64, Action)>,
+}
+
+/// How long a run with steady work takes.
+pub(crate) const STEADY_MS: u64 = 16_000;
+/// Milliseconds between two clients of steady work. Odd, so that all seats have their turn.
+const STEADY_GIVE_MS: usize = 23;
+
+/// Settings with which a run has few blocks and costs little.
+const fn slow() -> Settings {
+    Settings {
+        block_time: Duration::from_millis(200),
+        heartbeat: Duration::from_millis(400),
+        leader_timeout: Duration::from_millis(800),
+    }
 }
 
 /// How long there is trouble.
@@ -171,14 +189,44 @@ impl Plan {
             seats,
             liars,
             epoch: dice.between(0, 4),
+            settings: slow(),
             heal: Duration::from_millis(heal),
             end: Duration::from_millis(end),
             skew_ms: (0..seats).map(|_| dice.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed()).collect(),
-            storing_ms_max: dice.between(0, 60),
+            storing_ms_max: [0, 50, 300, 1_000][dice.index(4)],
             good,
             hang_up: dice.percent(70),
             actions,
         }
+    }
+
+    /// So many honest seats with the node's own settings, links of `latency_ms` one way, and always something to order.
+    pub fn steady(seats: usize, latency_ms: u64) -> Self {
+        let end_ms = STEADY_MS;
+        let give = |at_ms: u64| {
+            let seat = usize::try_from(at_ms).expect("a run is short") % seats;
+            (at_ms, Action::Give(seat, at_ms))
+        };
+        Self {
+            seed: 0,
+            scenario: Scenario::Calm,
+            seats,
+            liars: BTreeMap::new(),
+            epoch: 1,
+            settings: Settings::default(),
+            heal: Duration::ZERO,
+            end: Duration::from_millis(end_ms),
+            skew_ms: vec![0; seats],
+            storing_ms_max: 0,
+            good: Weather { latency_ms, jitter_ms: 0, loss_percent: 0, cut: 0 },
+            hang_up: true,
+            actions: (0..end_ms - CLIENTS_STOP_MS).step_by(STEADY_GIVE_MS).map(give).collect(),
+        }
+    }
+
+    /// How long the run takes in its own time, in seconds.
+    pub const fn seconds(&self) -> f64 {
+        self.end.as_secs_f64()
     }
 
     /// Who is honest.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -14,7 +17,7 @@ use commonware_cryptography::{Sha256, ed25519::PublicKey};
 use commonware_p2p::Sender;
 use commonware_runtime::{Clock as _, Handle, Runner as _, Spawner as _, Supervisor as _, deterministic};
 use sluice_ordering::EVENTS_MAX;
-use sluice_simplex::{Channels, Lines, Node, Settings, run_on};
+use sluice_simplex::{Channels, Lines, Node, run_on};
 use sluice_types::Height;
 use tokio::sync::mpsc;
 
@@ -32,15 +35,6 @@ use crate::{
 
 /// A run that takes longer than this in its own time hangs.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// How the engines work. Slow, so that a run has few blocks and costs little.
-pub(crate) fn settings() -> Settings {
-    Settings {
-        block_time: Duration::from_millis(200),
-        heartbeat: Duration::from_millis(400),
-        leader_timeout: Duration::from_millis(800),
-    }
-}
-
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -54,6 +48,9 @@ pub struct Outcome {
     pub restarts: usize,
     /// Longest time from a client to a block (virtual ms).
     pub ordered_ms_max: u64,
+    /// Milliseconds from the time of a block to its hand-over at an honest seat, of all blocks and honest seats, sorted. With clocks
+    /// that are off it means little.
+    pub finality_ms: Vec<u64>,
     /// Equal when two runs were equal.
     pub state: String,
     /// Laws that were broken. Empty, or something is wrong.
@@ -138,7 +135,7 @@ impl World {
         self.context.sleep_until(UNIX_EPOCH + self.plan.heal).await;
         self.net.set(self.plan.good).await;
         for lag in &self.l1_lag_ms {
-            lag.fetch_min(200, std::sync::atomic::Ordering::Relaxed);
+            lag.fetch_min(200, Ordering::Relaxed);
         }
         for seat in self.plan.clone().honest() {
             if !self.processes.contains_key(&seat) {
@@ -160,7 +157,7 @@ impl World {
             Action::Boot(seat) if self.processes.contains_key(&seat) => {}
             Action::Boot(seat) => self.boot(seat).await,
             Action::Links(weather) => self.net.set(weather).await,
-            Action::LateL1(seat, lag_ms) => self.l1_lag_ms[seat].store(lag_ms, std::sync::atomic::Ordering::Relaxed),
+            Action::LateL1(seat, lag_ms) => self.l1_lag_ms[seat].store(lag_ms, Ordering::Relaxed),
             Action::Give(seat, tx) => {
                 let now_ms = self.now_ms();
                 let mut disk = self.disks[seat].lock();
@@ -196,7 +193,7 @@ impl World {
         let node = Node {
             keys: self.seats.keys[seat].clone(),
             committee: self.seats.committee.clone(),
-            settings: settings(),
+            settings: self.plan.settings.clone(),
             partition,
             start: Height(App::start(&disk)),
         };
@@ -299,7 +296,7 @@ impl World {
     fn outcome(&self, broken: Vec<String>) -> Outcome {
         let mut evidence = BTreeMap::new();
         let mut heights = BTreeMap::new();
-        let (mut refused, mut ordered_ms_max) = (0, 0);
+        let (mut refused, mut ordered_ms_max, mut finality_ms) = (0, 0, Vec::new());
         for seat in self.plan.honest() {
             let chain = self.chain(seat);
             let disk = self.disks[seat].lock();
@@ -307,11 +304,23 @@ impl World {
                 *evidence.entry(found).or_default() += 1;
             }
             heights.insert(seat, disk.tip());
+            let came = disk.durable.iter().filter_map(|block| Some((block, disk.came_ms.get(&block.height.0)?)));
+            finality_ms.extend(came.map(|(block, came_ms)| came_ms.saturating_sub(block.timestamp_ms)));
             refused += disk.refused;
             ordered_ms_max = laws::waits_ms(&disk, &chain).into_iter().max().unwrap_or(0).max(ordered_ms_max);
         }
+        finality_ms.sort_unstable();
         let restarts = self.boots.saturating_sub(self.plan.honest().count());
-        Outcome { heights, evidence, refused, restarts, ordered_ms_max, state: self.context.auditor().state(), broken }
+        Outcome {
+            heights,
+            evidence,
+            refused,
+            restarts,
+            ordered_ms_max,
+            finality_ms,
+            state: self.context.auditor().state(),
+            broken,
+        }
     }
 
     /// The chain of a seat as far as it has it durably.

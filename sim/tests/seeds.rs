@@ -1,4 +1,5 @@
 //! Runs many seeds, and sees that a seed stands for one run.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the right answer")]
 
 use std::{
     panic::catch_unwind,

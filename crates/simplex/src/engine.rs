@@ -295,7 +295,7 @@ where
         blocks,
         marshal::Config {
             provider: ConstantProvider::new(scheme.clone()),
-            epocher: epochs.clone(),
+            epocher: epochs,
             start: Start::Genesis(Block::genesis().digested()),
             partition_prefix: partition.clone(),
             mailbox_size: MAILBOX_SIZE,
