@@ -37,6 +37,7 @@ abstract contract L1 is T {
     function config(address inbox_) internal pure returns (IRollup.Config memory) {
         return IRollup.Config({
             inbox: inbox_,
+            sequencers: address(0),
             owner: OWNER,
             poster: POSTER,
             l2ChainId: 4242,

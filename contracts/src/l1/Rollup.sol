@@ -6,6 +6,7 @@ import {Blockhash} from "@openzeppelin/contracts/utils/Blockhash.sol";
 
 import {IInbox} from "./interfaces/IInbox.sol";
 import {IRollup} from "./interfaces/IRollup.sol";
+import {ISequencers} from "./interfaces/ISequencers.sol";
 
 contract Rollup is IRollup, Ownable2Step {
     /// @inheritdoc IRollup
@@ -13,6 +14,8 @@ contract Rollup is IRollup, Ownable2Step {
 
     /// @inheritdoc IRollup
     address public immutable inbox;
+    /// @inheritdoc IRollup
+    address public immutable sequencers;
     /// @inheritdoc IRollup
     uint64 public immutable l2ChainId;
     /// @inheritdoc IRollup
@@ -37,6 +40,7 @@ contract Rollup is IRollup, Ownable2Step {
     constructor(Config memory config) Ownable(config.owner) {
         if (config.inbox == address(0)) revert ZeroAddress();
         inbox = config.inbox;
+        sequencers = config.sequencers;
         l2ChainId = config.l2ChainId;
         challengeWindowSeconds = config.challengeWindowSeconds;
         inclusionDeadlineSeconds = config.inclusionDeadlineSeconds;
@@ -48,28 +52,25 @@ contract Rollup is IRollup, Ownable2Step {
 
     /// @inheritdoc IRollup
     function commitBatch(BatchHeader calldata header) external {
+        if (sequencers != address(0)) revert CertificateRequired(sequencers);
         if (!isPoster[msg.sender]) revert NotPoster(msg.sender);
-        bytes32[] memory blobHashes = _blobHashes();
-        uint64 index = batchCount;
-        Batch storage parent = _batches[index];
-        _checkBlocks(header, index, parent);
-        _checkInbox(header, parent.inboxCount);
-        _checkOrigin(header, parent.l1OriginNumber);
+        (bytes32 batchHash, bytes32[] memory blobHashes) = _checkBatch(header);
+        _keep(header, batchHash, blobHashes);
+    }
 
-        bytes32 batchHash =
-            keccak256(abi.encodePacked(keccak256(abi.encode(header)), keccak256(abi.encodePacked(blobHashes))));
-        batchCount = index + 1;
-        lastTimestamp = header.lastTimestamp;
-        _batches[index + 1] = Batch({
-            batchHash: batchHash,
-            stateRoot: header.stateRoot,
-            outboxRoot: header.outboxRoot,
-            committedAtSeconds: uint64(block.timestamp),
-            lastBlock: header.lastBlock,
-            inboxCount: header.inboxCount,
-            l1OriginNumber: header.l1OriginNumber
-        });
-        emit BatchCommitted(index, batchHash, header, blobHashes);
+    /// @inheritdoc IRollup
+    function commitCertifiedBatch(
+        BatchHeader calldata header,
+        uint64 epoch,
+        ISequencers.Certificate calldata certificate
+    ) external {
+        if (sequencers == address(0)) revert NoSequencers();
+        uint64 currentEpoch = ISequencers(sequencers).epochAt(block.timestamp);
+        if (epoch > currentEpoch || currentEpoch - epoch > 1) revert EpochOutOfReach(epoch, currentEpoch);
+        (bytes32 batchHash, bytes32[] memory blobHashes) = _checkBatch(header);
+        // An epoch of `Sequencers` or the one before it: 32 bits hold it.
+        ISequencers(sequencers).verifyBatch(address(this), uint32(epoch), header.index, batchHash, certificate);
+        _keep(header, batchHash, blobHashes);
     }
 
     /// @inheritdoc IRollup
@@ -108,8 +109,40 @@ contract Rollup is IRollup, Ownable2Step {
     }
 
     function _setPoster(address poster, bool allowed) private {
+        if (sequencers != address(0)) revert PosterWithSequencers(poster);
         isPoster[poster] = allowed;
         emit PosterSet(poster, allowed);
+    }
+
+    /// @dev Whether the batch is the next one; not who may commit it.
+    function _checkBatch(BatchHeader calldata header)
+        private
+        view
+        returns (bytes32 batchHash, bytes32[] memory blobHashes)
+    {
+        blobHashes = _blobHashes();
+        uint64 index = batchCount;
+        Batch storage parent = _batches[index];
+        _checkBlocks(header, index, parent);
+        _checkInbox(header, parent.inboxCount);
+        _checkOrigin(header, parent.l1OriginNumber);
+        batchHash = keccak256(abi.encodePacked(keccak256(abi.encode(header)), keccak256(abi.encodePacked(blobHashes))));
+    }
+
+    function _keep(BatchHeader calldata header, bytes32 batchHash, bytes32[] memory blobHashes) private {
+        uint64 index = header.index;
+        batchCount = index + 1;
+        lastTimestamp = header.lastTimestamp;
+        _batches[index + 1] = Batch({
+            batchHash: batchHash,
+            stateRoot: header.stateRoot,
+            outboxRoot: header.outboxRoot,
+            committedAtSeconds: uint64(block.timestamp),
+            lastBlock: header.lastBlock,
+            inboxCount: header.inboxCount,
+            l1OriginNumber: header.l1OriginNumber
+        });
+        emit BatchCommitted(index, batchHash, header, blobHashes);
     }
 
     function _checkBlocks(BatchHeader calldata header, uint64 index, Batch storage parent) private view {

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ISequencers} from "./ISequencers.sol";
+
 /// @title The rollup as L1 knows it: a chain of batches of L2 blocks.
 /// @notice A batch is committed in a type-3 transaction that carries the blocks in 1 to 6 blobs. Its hash is
 /// `keccak256(keccak256(abi.encode(header)) ‖ keccak256(blob hashes))`. It is final when the challenge window has
 /// passed.
 ///
+/// Who may commit is fixed for ever by the constructor. Without sequencers, the posters whom the owner names. With
+/// them, anybody who brings a certificate of the committee of the running epoch or of the one before, and there are no
+/// posters.
+///
 /// Assumptions: not built: challenges and proofs. Until a contract version that has them, nothing on L1 checks a
-/// batch's state root or outbox root, and the posters and the owner, who names them, can take what the bridge holds;
-/// the window only gives people the time to see it. Nodes compare every batch with their own execution and halt on a
-/// difference. The contract cannot be upgraded.
+/// batch's state root or outbox root, and the posters and the owner, who names them, or two thirds of a committee, can
+/// take what the bridge holds; the window only gives people the time to see it. Nodes compare every batch with their
+/// own execution and halt on a difference. The contract cannot be upgraded.
 ///
 /// Liveness: a batch must consume every message that has waited in the inbox for longer than the inclusion deadline, so
-/// posters who censor the inbox cannot post at all. Nobody else can post in their place yet. A batch must also be
-/// posted within 8,191 L1 blocks of its last L1 origin.
+/// who censors the inbox cannot post at all. Nobody else can post in their place yet. A batch must also be posted within
+/// 8,191 L1 blocks of its last L1 origin, and a certified one before the epoch after that of its certificate is over.
+/// Nothing can be committed in two epochs in a row that have no committee, until one has.
 interface IRollup {
     /// @notice What is committed about a batch besides its blobs.
     /// @param index Place of the batch, from 0.
@@ -63,8 +70,9 @@ interface IRollup {
 
     /// @notice Parameters of the constructor.
     /// @param inbox The inbox. Not zero.
-    /// @param owner Names the posters. Not zero.
-    /// @param poster First poster; zero for none.
+    /// @param sequencers The `Sequencers` whose committees certify batches; zero for a chain of one sequencer.
+    /// @param owner Names the posters, where there are any. Not zero.
+    /// @param poster First poster; zero for none, as it must be with sequencers.
     /// @param l2ChainId Chain id of the rollup.
     /// @param challengeWindowSeconds How long after its commitment a batch becomes final.
     /// @param inclusionDeadlineSeconds How long a message may wait in the inbox. It must leave the posters time: with
@@ -73,6 +81,7 @@ interface IRollup {
     /// @param genesisStateRoot State root of L2 block 0.
     struct Config {
         address inbox;
+        address sequencers;
         address owner;
         address poster;
         uint64 l2ChainId;
@@ -95,6 +104,14 @@ interface IRollup {
     error ZeroAddress();
     /// @notice The caller is not a poster.
     error NotPoster(address caller);
+    /// @notice Batches of this chain need a certificate of its sequencers: call `commitCertifiedBatch`.
+    error CertificateRequired(address sequencers);
+    /// @notice This chain has no sequencers who could certify: a poster calls `commitBatch`.
+    error NoSequencers();
+    /// @notice A chain with sequencers has no posters.
+    error PosterWithSequencers(address poster);
+    /// @notice The certificate is neither of the running epoch nor of the one before.
+    error EpochOutOfReach(uint64 given, uint64 current);
     /// @notice The transaction carries no blob.
     error NoBlobs();
     /// @notice The transaction carries more than 6 blobs.
@@ -129,12 +146,25 @@ interface IRollup {
     error NoSuchBatch(uint64 index, uint64 batchCount);
 
     /// @notice Commits the next batch. Only posters may call, in a transaction with 1 to 6 blobs.
-    /// @dev Emits `BatchCommitted`. Reverts with any of the errors above but the first and the last, and with
-    /// `IInbox.NoSuchMessage` when the inbox has fewer messages than are consumed.
+    /// @dev Emits `BatchCommitted`. Reverts with `CertificateRequired` on a chain with sequencers, with `NotPoster`, with
+    /// any of the errors from `NoBlobs` to `WrongOriginHash`, and with `IInbox.NoSuchMessage` when the inbox has fewer
+    /// messages than are consumed.
     function commitBatch(BatchHeader calldata header) external;
 
+    /// @notice Commits the next batch of a chain with sequencers. Anyone may call, in a transaction with 1 to 6 blobs:
+    /// it is the certificate that authorises, whose turn it is to post only decides who may be refunded.
+    /// @dev Emits `BatchCommitted`. Reverts with `NoSequencers` on a chain without, with `EpochOutOfReach`, as
+    /// `commitBatch` from `NoBlobs` on, and then with the errors of `ISequencers.verifyBatch`.
+    /// @param epoch Whose committee certified: the running one by the clock of `Sequencers`, or the one before.
+    /// @param certificate Of the message that `ISequencers.verifyBatch` names.
+    function commitCertifiedBatch(
+        BatchHeader calldata header,
+        uint64 epoch,
+        ISequencers.Certificate calldata certificate
+    ) external;
+
     /// @notice Lets an account post batches, or no longer. Only the owner may call.
-    /// @dev Emits `PosterSet`.
+    /// @dev Emits `PosterSet`. Reverts with `PosterWithSequencers` on a chain with sequencers.
     function setPoster(address poster, bool allowed) external;
 
     /// @notice Whether the account may post batches.
@@ -160,6 +190,9 @@ interface IRollup {
 
     /// @notice The inbox.
     function inbox() external view returns (address);
+
+    /// @notice Whose committees certify batches; zero on a chain of one sequencer.
+    function sequencers() external view returns (address);
 
     /// @notice Chain id of the rollup.
     function l2ChainId() external view returns (uint64);

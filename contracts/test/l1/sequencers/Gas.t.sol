@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IRollup} from "../../../src/l1/interfaces/IRollup.sol";
 import {IRewards} from "../../../src/l1/interfaces/IRewards.sol";
 import {ISequencers} from "../../../src/l1/interfaces/ISequencers.sol";
 import {ISlasher} from "../../../src/l1/interfaces/ISlasher.sol";
 import {SignedMessages} from "../../../src/l1/sequencers/SignedMessages.sol";
 import {BlsSigner} from "../../BlsSigner.sol";
+import {Certified} from "../Certified.sol";
 import {Protocol} from "./Protocol.sol";
 import {Stake} from "./Stake.sol";
 
@@ -110,5 +112,44 @@ contract ProtocolGasTest is Protocol {
         uint256 secret = secretOf(numberOf[sequencers.committeeSeats(0)[index]]);
         bytes memory message = SignedMessages.notarize(address(sequencers), 0, 1, 0, payload);
         return ISlasher.Vote(0, payload, BlsSigner.sign(secret, message));
+    }
+}
+
+/// @dev The call alone, without the 21,000 and the call data, since a transaction of its own cannot be given blobs.
+contract RollupCertifiedGasTest is Certified {
+    function test_Of4() public {
+        measure(4);
+    }
+
+    function test_Of100() public {
+        measure(100);
+    }
+
+    function measure(uint256 seats) private {
+        deployCertified(seats);
+        uint256 all = (1 << seats) - 1;
+        commit(all, "");
+        commit(all, string.concat(" of ", vm.toString(seats), " seats, all sign, call only"));
+        // A bare quorum; every third from the first is absent.
+        uint256 signers = all;
+        for (uint256 i = 0; i < (seats - 1) / 3; ++i) {
+            signers &= ~(1 << (3 * i));
+        }
+        commit(signers, string.concat(" of ", vm.toString(seats), " seats, a quorum signs, call only"));
+    }
+
+    function commit(uint256 signers, string memory name) private {
+        IRollup.BatchHeader memory header = nextHeader();
+        ISequencers.Certificate memory certificate = certifyBatch(0, header, signers);
+        address data = sequencers.committee(0).data;
+        setBlob();
+        vm.cool(address(inbox));
+        vm.cool(address(rollup));
+        vm.cool(address(sequencers));
+        vm.cool(data);
+        rollup.commitCertifiedBatch(header, 0, certificate);
+        if (bytes(name).length != 0) {
+            vm.snapshotGasLastCall("sequencers", string.concat("Rollup.commitCertifiedBatch", name));
+        }
     }
 }
