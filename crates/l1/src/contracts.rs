@@ -3,10 +3,13 @@
 //! Source: `contracts/artifacts/*.json`, compiled from `contracts/src/l1`.
 
 use alloy::sol_types::{SolCall, SolEvent};
-use alloy_primitives::{Address, B256, Bytes, Log};
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use sluice_types::{BatchHeader, CommittedBatch, InboxMessage, L1Number, L1Origin, MessageIndex, MessageKind};
 
-pub use abi::{bridge::Bridge, inbox::Inbox, rollup::Rollup, test_token::TestToken};
+pub use abi::{
+    bridge::Bridge, emission::Emission, inbox::Inbox, posting_turns::PostingTurns, rewards::Rewards, rollup::Rollup,
+    sequencers::Sequencers, slasher::Slasher, test_token::TestToken,
+};
 
 /// Generated bindings.
 pub mod abi {
@@ -40,6 +43,41 @@ pub mod abi {
             "../../contracts/artifacts/Rollup.json"
         );
     }
+    pub mod sequencers {
+        alloy::sol!(
+            #[derive(Debug)]
+            Sequencers,
+            "../../contracts/artifacts/Sequencers.json"
+        );
+    }
+    pub mod slasher {
+        alloy::sol!(
+            #[derive(Debug)]
+            Slasher,
+            "../../contracts/artifacts/Slasher.json"
+        );
+    }
+    pub mod rewards {
+        alloy::sol!(
+            #[derive(Debug)]
+            Rewards,
+            "../../contracts/artifacts/Rewards.json"
+        );
+    }
+    pub mod emission {
+        alloy::sol!(
+            #[derive(Debug)]
+            Emission,
+            "../../contracts/artifacts/Emission.json"
+        );
+    }
+    pub mod posting_turns {
+        alloy::sol!(
+            #[derive(Debug)]
+            PostingTurns,
+            "../../contracts/artifacts/PostingTurns.json"
+        );
+    }
     pub mod test_token {
         alloy::sol!(
             #[derive(Debug)]
@@ -52,6 +90,28 @@ pub mod abi {
 /// Call data of `Rollup.commitBatch`.
 pub fn commit_batch_call(header: &BatchHeader) -> Bytes {
     Rollup::commitBatchCall { header: to_abi(header) }.abi_encode().into()
+}
+
+/// What a quorum of a committee signed together, as L1 takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct L1Certificate {
+    /// Bit `i` is the seat at index `i`.
+    pub signers: U256,
+    /// Sum of their signatures: a point of G1 as EIP-2537 writes it, so not compressed. See [`points`](crate::points).
+    pub signature: [u8; 128],
+}
+
+/// Call data of `Rollup.commitCertifiedBatch`; `epoch` is the one whose committee certified.
+pub fn commit_certified_batch_call(header: &BatchHeader, epoch: u64, certificate: &L1Certificate) -> Bytes {
+    let [x_a, x_b, y_a, y_b] = words(&certificate.signature);
+    let signature = abi::rollup::BLS::G1Point { x_a, x_b, y_a, y_b };
+    let certificate = abi::rollup::ISequencers::Certificate { signers: certificate.signers, signature };
+    Rollup::commitCertifiedBatchCall { header: to_abi(header), epoch, certificate }.abi_encode().into()
+}
+
+/// The words of a point of G1.
+pub(crate) fn words(point: &[u8; 128]) -> [B256; 4] {
+    std::array::from_fn(|index| B256::from_slice(&point[32 * index..32 * (index + 1)]))
 }
 
 /// The message that a log of `Inbox.MessageQueued` tells of, with the rolling hash after it. Errors: why the log is malformed.
@@ -138,7 +198,7 @@ fn from_abi(header: &abi::rollup::IRollup::BatchHeader) -> BatchHeader {
 mod tests {
     use std::{collections::BTreeMap, fs, path::Path};
 
-    use alloy_primitives::{LogData, U256, hex, keccak256};
+    use alloy_primitives::{LogData, hex, keccak256};
     use sha2::{Digest, Sha256};
 
     use super::*;
@@ -218,6 +278,20 @@ mod tests {
         let hashes = [B256::repeat_byte(13)];
         let expected = keccak256([words.as_slice(), keccak256(hashes[0]).as_slice()].concat());
         assert_eq!(header().hash(&hashes), expected);
+    }
+
+    #[test]
+    fn a_certified_call_is_the_same_header_then_epoch_signers_and_point() {
+        let mut signature = [0; 128];
+        signature[16..64].fill(0xaa);
+        signature[80..].fill(0xbb);
+        let certificate = L1Certificate { signers: U256::from(0b1011), signature };
+        let call = commit_certified_batch_call(&header(), 9, &certificate);
+        assert_eq!(call[4..4 + 12 * 32], commit_batch_call(&header())[4..]);
+        let rest = &call[4 + 12 * 32..];
+        assert_eq!(rest[..32], U256::from(9).to_be_bytes::<32>());
+        assert_eq!(rest[32..64], U256::from(0b1011).to_be_bytes::<32>());
+        assert_eq!(rest[64..], signature);
     }
 
     #[test]

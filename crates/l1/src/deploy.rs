@@ -28,12 +28,19 @@ pub struct DeployPlan {
     pub nonce: u64,
 }
 
+impl DeployPlan {
+    /// The nonce after the last creation: the first of [`plan_sequencers`](crate::plan_sequencers).
+    pub const fn next_nonce(&self) -> u64 {
+        self.nonce + 3
+    }
+}
+
 /// What the contracts are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeployParams {
     /// Names the posters.
     pub owner: Address,
-    /// First poster.
+    /// First poster. A chain with [`L1Contracts::sequencers`] has none and ignores it.
     pub poster: Address,
     /// Receives the inbox's fees.
     pub fee_recipient: Address,
@@ -51,13 +58,14 @@ pub struct DeployParams {
     pub genesis_state_root: B256,
 }
 
-/// Computes where the contracts will be. Sends nothing.
+/// Computes where the contracts will be. Sends nothing. For a chain with sequencers, set their address in the plan's contracts, which
+/// [`plan_sequencers`](crate::plan_sequencers) tells, before [`deploy`].
 pub async fn plan_deployment(sender: &Sender) -> Result<DeployPlan, Error> {
     let start_block = sender.latest().await?;
     let nonce = sender.next_nonce().await?;
     let at = |offset: u64| sender.address().create(nonce + offset);
     let (inbox, rollup, bridge) = (at(0), at(1), at(2));
-    let contracts = L1Contracts { chain_id: sender.chain_id(), start_block, rollup, inbox, bridge };
+    let contracts = L1Contracts { chain_id: sender.chain_id(), start_block, rollup, inbox, bridge, sequencers: None };
     Ok(DeployPlan { contracts, nonce })
 }
 
@@ -65,17 +73,28 @@ pub async fn plan_deployment(sender: &Sender) -> Result<DeployPlan, Error> {
 ///
 /// Errors: [`Error::NonceTaken`] when the key was used since the plan was made; those of [`Sender::send_and_wait`].
 pub async fn deploy(sender: &Sender, plan: &DeployPlan, params: &DeployParams) -> Result<(), Error> {
+    let creations = init_codes(&plan.contracts, params).map(|init_code| (init_code, CREATION_GAS));
+    create_all(sender, plan.nonce, creations).await
+}
+
+/// Sends the creations, with their gas limits, from exactly this nonce on, together, so that one block can hold them all.
+///
+/// Errors: [`Error::NonceTaken`] when the key was used meanwhile; those of [`Sender::send_and_wait`].
+pub(crate) async fn create_all(
+    sender: &Sender,
+    first_nonce: u64,
+    init_codes: impl IntoIterator<Item = (Bytes, u64)>,
+) -> Result<(), Error> {
     let mut creations = Vec::new();
-    for init_code in init_codes(&plan.contracts, params) {
-        creations.push(sender.prepare(creation(init_code)).await?);
+    for (init_code, gas) in init_codes {
+        creations.push(sender.prepare(TxRequest { gas_limit: Some(gas), ..creation(init_code) }).await?);
     }
-    for (offset, tracked) in (0u64..).zip(&creations) {
+    for (nonce, tracked) in (first_nonce..).zip(&creations) {
         // The lowest free nonces are given out in order; anything else means that the key was used meanwhile.
-        if tracked.record().nonce != plan.nonce + offset {
-            return Err(Error::NonceTaken { address: sender.address(), nonce: plan.nonce + offset });
+        if tracked.record().nonce != nonce {
+            return Err(Error::NonceTaken { address: sender.address(), nonce });
         }
     }
-    // Together, so that one block can hold them all.
     let waits = creations.into_iter().map(|tracked| sender.wait(tracked, CREATION_TIME_MAX));
     futures::future::try_join_all(waits).await?;
     Ok(())
@@ -83,14 +102,18 @@ pub async fn deploy(sender: &Sender, plan: &DeployPlan, params: &DeployParams) -
 
 /// Deploys an ERC-20 that anyone may mint; for development networks.
 pub async fn deploy_test_token(sender: &Sender, name: &str, symbol: &str, decimals: u8) -> Result<Address, Error> {
-    let arguments =
-        TestToken::constructorCall { name_: name.to_owned(), symbol_: symbol.to_owned(), decimals_: decimals };
     let receipt =
-        sender.send_and_wait(creation(with_arguments(&TestToken::BYTECODE, &arguments)), CREATION_TIME_MAX).await?;
+        sender.send_and_wait(creation(test_token_init_code(name, symbol, decimals)), CREATION_TIME_MAX).await?;
     receipt.contract_address.ok_or(Error::Failed {
         hash: receipt.transaction_hash,
         number: L1Number(receipt.block_number.unwrap_or_default()),
     })
+}
+
+pub(crate) fn test_token_init_code(name: &str, symbol: &str, decimals: u8) -> Bytes {
+    let arguments =
+        TestToken::constructorCall { name_: name.to_owned(), symbol_: symbol.to_owned(), decimals_: decimals };
+    with_arguments(&TestToken::BYTECODE, &arguments)
 }
 
 /// In the order of their nonces: inbox, rollup, bridge.
@@ -103,8 +126,9 @@ fn init_codes(contracts: &L1Contracts, params: &DeployParams) -> [Bytes; 3] {
     let rollup = Rollup::constructorCall {
         config: IRollup::Config {
             inbox: contracts.inbox,
+            sequencers: contracts.sequencers.unwrap_or_default(),
             owner: params.owner,
-            poster: params.poster,
+            poster: if contracts.sequencers.is_some() { Address::ZERO } else { params.poster },
             l2ChainId: params.l2_chain_id,
             challengeWindowSeconds: params.challenge_window_seconds,
             inclusionDeadlineSeconds: params.inclusion_deadline_seconds,
@@ -120,7 +144,7 @@ fn init_codes(contracts: &L1Contracts, params: &DeployParams) -> [Bytes; 3] {
     ]
 }
 
-fn with_arguments(code: &Bytes, arguments: &impl SolConstructor) -> Bytes {
+pub(crate) fn with_arguments(code: &Bytes, arguments: &impl SolConstructor) -> Bytes {
     [code.as_ref(), &arguments.abi_encode()].concat().into()
 }
 

@@ -186,6 +186,50 @@ pub enum Error {
     /// A value in the config is out of range.
     #[error("l1 config: {0}")]
     Config(String),
+    /// The chain has one sequencer, so nobody to stake with.
+    #[error("this chain has one sequencer and no Sequencers contract; l1.sequencers of its chain config is not set")]
+    NoSequencers,
+    /// The contract that tells whose turn it is was not named.
+    #[error("the address of the PostingTurns contract is not known; nothing on L1 names it, give it")]
+    NoPostingTurns,
+    /// There is no such block.
+    #[error("L1 has no block {block}; it may be pruned, reorganised away or not there yet")]
+    NoBlock {
+        /// As asked.
+        block: String,
+    },
+    /// The account has too few tokens.
+    #[error(
+        "account {address} holds {balance} of staking token {token}, and {needed} are needed (smallest unit); get more"
+    )]
+    InsufficientTokens {
+        /// Who.
+        address: Address,
+        /// The token.
+        token: Address,
+        /// What it has.
+        balance: U256,
+        /// What this takes.
+        needed: U256,
+    },
+    /// Bytes that should be a point of the curve.
+    #[error("{what} is not a point of BLS12-381 as it should be written: {reason}")]
+    Point {
+        /// What the bytes should be.
+        what: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A transaction succeeded without the event that it must have.
+    #[error("L1 transaction {hash} tells nothing of {event}; is there such a contract at {to}?")]
+    NoEvent {
+        /// The transaction.
+        hash: B256,
+        /// Callee.
+        to: Address,
+        /// What is missing.
+        event: &'static str,
+    },
     /// A thread of ours panicked; its message is in the log.
     #[error("a background thread of the l1 room failed at {0}")]
     Thread(&'static str),
@@ -201,6 +245,8 @@ impl Error {
             | Self::FeeCap { .. }
             // Unknown words of a node: most such states, like a full pool, pass.
             | Self::Refused { .. }
+            | Self::InsufficientTokens { .. }
+            | Self::NoBlock { .. }
             | Self::Timeout { .. } => Severity::Retry,
             Self::Reorged { .. }
             | Self::Queue { .. }
@@ -216,6 +262,10 @@ impl Error {
             | Self::Kzg(_)
             | Self::BlobCount { .. }
             | Self::Key
+            | Self::NoSequencers
+            | Self::NoPostingTurns
+            | Self::Point { .. }
+            | Self::NoEvent { .. }
             | Self::Config(_)
             | Self::Thread(_) => Severity::Fatal,
         }

@@ -17,6 +17,8 @@
 //! - The facts of an L1 block are a function of its header alone, so that every node derives the same.
 //! - Every transaction attempt is handed to the caller before it is broadcast.
 //!
+//! The contracts of the sequencers have two faces: [`Registry`] reads them, [`Staker`] acts on them. Neither signs with a seat's keys.
+//!
 //! Start reading at [`L1`], then [`Sender`].
 
 mod beacon;
@@ -24,24 +26,31 @@ mod blob_fee;
 mod blobs;
 pub mod contracts;
 mod deploy;
+mod deploy_sequencers;
 mod endpoint;
 mod error;
 #[cfg(any(test, feature = "test-utils"))]
 pub mod fake;
+pub mod points;
+pub mod registry;
 mod revert;
 mod rpc;
 mod seam;
 mod sender;
+pub mod stake;
 mod tls;
 mod user;
 
 pub use blobs::{Blob, Sidecar, blob_hashes, build_sidecar, warm_kzg};
 pub use deploy::{DeployParams, DeployPlan, deploy, deploy_test_token, plan_deployment};
+pub use deploy_sequencers::{SequencersParams, SequencersPlan, deploy_sequencers, fund_test_token, plan_sequencers};
 pub use endpoint::http_client;
 pub use error::Error;
+pub use registry::{At, Committee, Registry, Seat, SequencersContracts};
 pub use rpc::{RpcL1, chain_id};
 pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};
 pub use sender::{ATTEMPTS_MAX, Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
+pub use stake::{Contact, Evidence, Registration, Staker};
 pub use user::{Claim, OUTBOX_DEPTH};
 
 /// Makes a signing key of 32 bytes in hexadecimal. Errors: [`Error::Key`].

@@ -3,10 +3,14 @@
 use std::{collections::HashMap, ops::RangeInclusive, sync::Arc};
 
 use alloy::{
-    eips::BlockNumberOrTag,
+    eips::{BlockId, BlockNumberOrTag},
     providers::Provider,
-    rpc::types::{Filter, Header, Log, TransactionRequest},
+    rpc::{
+        json_rpc::ErrorPayload,
+        types::{Filter, Header, Log, TransactionRequest},
+    },
     sol_types::{SolCall, SolEvent},
+    transports::RpcError,
 };
 use alloy_primitives::{Address, B256, BloomInput};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,6 +23,7 @@ use crate::{
     blob_hashes,
     contracts::{Inbox, Rollup, decode_batch, decode_message},
     endpoint::Execution,
+    revert,
 };
 
 /// Most requests under way at once.
@@ -54,19 +59,59 @@ impl RpcL1 {
         &self.contracts
     }
 
-    /// Asks a contract at the newest block.
+    /// Asks a contract at the newest block. Errors: [`Error::Endpoint`], [`Error::Reverted`].
     pub(crate) async fn read<C: SolCall>(&self, what: &'static str, to: Address, call: C) -> Result<C::Return, Error> {
+        self.read_at(what, to, call, BlockNumberOrTag::Latest.into()).await
+    }
+
+    /// Asks a contract at a block. Errors: as [`Self::read`].
+    pub(crate) async fn read_at<C: SolCall>(
+        &self,
+        what: &'static str,
+        to: Address,
+        call: C,
+        block: BlockId,
+    ) -> Result<C::Return, Error> {
+        self.try_read_at(what, to, call, block)
+            .await?
+            .map_err(|payload| Error::Reverted { to, reason: revert::explain(&payload) })
+    }
+
+    /// Asks a contract at a block and keeps what it refuses with.
+    pub(crate) async fn try_read_at<C: SolCall>(
+        &self,
+        what: &'static str,
+        to: Address,
+        call: C,
+        block: BlockId,
+    ) -> Result<Result<C::Return, ErrorPayload>, Error> {
         let request = TransactionRequest::default().to(to).input(call.abi_encode().into());
         let output = self
             .execution
             .ask(what, |provider| {
                 let request = request.clone();
-                async move { provider.call(request).block(BlockNumberOrTag::Latest.into()).await }
+                async move {
+                    match provider.call(request).block(block).await {
+                        // A revert is an answer; asking again would not change it.
+                        Err(RpcError::ErrorResp(payload)) if payload.as_revert_data().is_some() => Ok(Err(payload)),
+                        output => output.map(Ok),
+                    }
+                }
             })
             .await?;
-        C::abi_decode_returns(&output).map_err(|error| {
-            self.execution.failed(what, &format!("{error}; is there such a contract at {to} on this chain?"))
-        })
+        match output {
+            Ok(output) => C::abi_decode_returns(&output).map(Ok).map_err(|error| {
+                self.execution.failed(what, &format!("{error}; is there such a contract at {to} on this chain?"))
+            }),
+            Err(payload) => Ok(Err(payload)),
+        }
+    }
+
+    /// Number, hash and timestamp of a block. Errors: [`Error::NoBlock`], [`Error::Endpoint`].
+    pub(crate) async fn block_at(&self, at: BlockId) -> Result<(L1Number, B256, u64), Error> {
+        let block = self.execution.ask("a block", |provider| async move { provider.get_block(at).await }).await?;
+        let header = block.ok_or_else(|| Error::NoBlock { block: at.to_string() })?.header;
+        Ok((L1Number(header.number), header.hash, header.timestamp))
     }
 
     async fn header(&self, tag: BlockNumberOrTag) -> Result<Option<Header>, Error> {

@@ -233,8 +233,14 @@ async fn headers_carry_the_facts_that_the_client_gives() {
 
 async fn rollup_without_contracts(l1: &DevL1) -> RpcL1 {
     let at = Address::repeat_byte(9);
-    let contracts =
-        sluice_types::L1Contracts { chain_id: CHAIN, start_block: L1Number(0), rollup: at, inbox: at, bridge: at };
+    let contracts = sluice_types::L1Contracts {
+        chain_id: CHAIN,
+        start_block: L1Number(0),
+        rollup: at,
+        inbox: at,
+        bridge: at,
+        sequencers: None,
+    };
     RpcL1::connect(&l1.rpc_url, None, contracts).await.unwrap()
 }
 
