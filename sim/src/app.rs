@@ -28,7 +28,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// How often it tells all others what is still not ordered.
 const GOSSIP_MS: u64 = 500;
 /// Most transactions in a block.
-const TRANSACTIONS_MAX: usize = 8;
+const TRANSACTIONS_MAX: usize = 64;
 
 /// How an application behaves as a proposer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

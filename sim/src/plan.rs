@@ -90,6 +90,8 @@ pub(crate) struct Weather {
 pub(crate) enum Action {
     /// Ends a seat's process.
     Crash(usize),
+    /// Takes the newest blocks from a seat's application, as an old backup does. The engine's files stay.
+    SetBack(usize, usize),
     /// Starts it again on the same files.
     Boot(usize),
     /// Changes all links.
@@ -121,6 +123,8 @@ pub struct Plan {
     pub(crate) end: Duration,
     /// How far the clocks of the applications are off.
     pub(crate) skew_ms: Vec<i64>,
+    /// How late L1 is seen when all is well, at most.
+    pub(crate) l1_lag_ms_max: u64,
     /// Longest time until a block is durable.
     pub(crate) storing_ms_max: u64,
     /// The links before and after all trouble.
@@ -132,9 +136,11 @@ pub struct Plan {
 }
 
 /// How long a run with steady work takes.
-pub(crate) const STEADY_MS: u64 = 16_000;
-/// Milliseconds between two clients of steady work. Odd, so that all seats have their turn.
-const STEADY_GIVE_MS: usize = 23;
+pub(crate) const STEADY_MS: u64 = 6_000;
+/// So long before its end clients stop, so that all they gave is ordered.
+const STEADY_STOP_MS: u64 = 700;
+/// Milliseconds between two clients of steady work, who go from seat to seat.
+const STEADY_GIVE_MS: usize = 7;
 
 /// Settings with which a run has few blocks and costs little.
 const fn slow() -> Settings {
@@ -193,6 +199,7 @@ impl Plan {
             heal: Duration::from_millis(heal),
             end: Duration::from_millis(end),
             skew_ms: (0..seats).map(|_| dice.between(0, 2 * SKEW_MS).cast_signed() - SKEW_MS.cast_signed()).collect(),
+            l1_lag_ms_max: 200,
             storing_ms_max: [0, 50, 300, 1_000][dice.index(4)],
             good,
             hang_up: dice.percent(70),
@@ -204,7 +211,7 @@ impl Plan {
     pub fn steady(seats: usize, latency_ms: u64) -> Self {
         let end_ms = STEADY_MS;
         let give = |at_ms: u64| {
-            let seat = usize::try_from(at_ms).expect("a run is short") % seats;
+            let seat = usize::try_from(at_ms).expect("a run is short") / STEADY_GIVE_MS % seats;
             (at_ms, Action::Give(seat, at_ms))
         };
         Self {
@@ -218,9 +225,10 @@ impl Plan {
             end: Duration::from_millis(end_ms),
             skew_ms: vec![0; seats],
             storing_ms_max: 0,
+            l1_lag_ms_max: 0,
             good: Weather { latency_ms, jitter_ms: 0, loss_percent: 0, cut: 0 },
             hang_up: true,
-            actions: (0..end_ms - CLIENTS_STOP_MS).step_by(STEADY_GIVE_MS).map(give).collect(),
+            actions: (0..end_ms - STEADY_STOP_MS).step_by(STEADY_GIVE_MS).map(give).collect(),
         }
     }
 
@@ -247,6 +255,9 @@ fn trouble(
         let seat = honest[dice.index(honest.len())];
         let at = dice.between(from, heal - 500);
         actions.push((at, Action::Crash(seat)));
+        if dice.percent(30) {
+            actions.push((at, Action::SetBack(seat, dice.index(30))));
+        }
         actions.push((dice.between(at + 1, heal), Action::Boot(seat)));
     }
     if dice.percent(20) {

@@ -86,7 +86,8 @@ impl World {
         let mut dice = Dice::new(plan.seed, 2);
         let l1 = Arc::new(L1::new(&mut dice, u64::try_from(plan.end.as_millis()).expect("a run is short")));
         let disks = (0..plan.seats).map(|_| SharedDisk::default()).collect();
-        let l1_lag_ms = (0..plan.seats).map(|_| Arc::new(AtomicU64::new(dice.between(0, 200)))).collect();
+        let l1_lag_ms =
+            (0..plan.seats).map(|_| Arc::new(AtomicU64::new(dice.between(0, plan.l1_lag_ms_max + 1)))).collect();
         let (processes, marks) = (BTreeMap::new(), laws::Marks::default());
         Self { context, plan, seats, l1, net, disks, l1_lag_ms, processes, boots: 0, marks }
     }
@@ -135,7 +136,7 @@ impl World {
         self.context.sleep_until(UNIX_EPOCH + self.plan.heal).await;
         self.net.set(self.plan.good).await;
         for lag in &self.l1_lag_ms {
-            lag.fetch_min(200, Ordering::Relaxed);
+            lag.fetch_min(self.plan.l1_lag_ms_max, Ordering::Relaxed);
         }
         for seat in self.plan.clone().honest() {
             if !self.processes.contains_key(&seat) {
@@ -154,6 +155,11 @@ impl World {
                     let _ = process.await;
                 }
             }
+            Action::SetBack(seat, blocks) if !self.processes.contains_key(&seat) => {
+                let durable = &mut self.disks[seat].lock().durable;
+                durable.truncate(durable.len().saturating_sub(blocks));
+            }
+            Action::SetBack(..) => {}
             Action::Boot(seat) if self.processes.contains_key(&seat) => {}
             Action::Boot(seat) => self.boot(seat).await,
             Action::Links(weather) => self.net.set(weather).await,

@@ -37,6 +37,8 @@ pub(crate) struct Deliver {
     pub(crate) marshal: Mailbox<Scheme, Standard<Block>>,
     pub(crate) deliveries: mpsc::Receiver<Delivery>,
     pub(crate) evidence: mpsc::Receiver<Evidence>,
+    /// Up to this height the archive has handed everything over in an earlier life.
+    pub(crate) processed: u64,
 }
 
 impl Deliver {
@@ -44,6 +46,17 @@ impl Deliver {
     pub(crate) async fn run<E: Clock>(mut self, clock: E) {
         let mut in_flight: FuturesOrdered<_> = FuturesOrdered::new();
         let mut last_proof = None;
+        // An application that was set back, to a backup say, lacks blocks that the archive takes for done.
+        for height in self.link.handed_over() + 1..=self.processed {
+            let Some(block) = self.marshal.get_block(types::Height::new(height)).await else {
+                return self.link.fail(Error::BlockMissing(Height(height)));
+            };
+            last_proof = Some(self.proof(&clock, Height(height), last_proof).await);
+            let durable = self.hand_over(&block.inner_shared(), last_proof.clone().expect("just found")).await;
+            if durable.await.is_err() {
+                return self.link.fail(Error::ApplicationGone("storing a decided block again"));
+            }
+        }
         loop {
             tokio::select! {
                 biased;
@@ -61,15 +74,20 @@ impl Deliver {
                     let Some((block, acknowledgement)) = delivery else { return };
                     let certificate = self.proof(&clock, block.ordered.height, last_proof).await;
                     last_proof = Some(certificate.clone());
-                    let (done, durable) = oneshot::channel();
-                    let height = block.ordered.height.0;
-                    let block = block.ordered.clone();
-                    self.link.send(Event::Finalized { block, certificate, done }, "handing over a decided block").await;
-                    self.link.set_handed_over(height);
+                    let durable = self.hand_over(&block, certificate).await;
                     in_flight.push_back(async move { (durable.await, acknowledgement) });
                 }
             }
         }
+    }
+
+    /// Hands a block over. What it returns resolves when the block is durable.
+    async fn hand_over(&self, block: &Block, certificate: Certificate) -> oneshot::Receiver<()> {
+        let (done, durable) = oneshot::channel();
+        let (height, block) = (block.ordered.height.0, block.ordered.clone());
+        self.link.send(Event::Finalized { block, certificate, done }, "handing over a decided block").await;
+        self.link.set_handed_over(height);
+        durable
     }
 
     /// The proof of the block at `height`, or else of one above: there is one, or the block would not be decided. `last` is what

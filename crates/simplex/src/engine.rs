@@ -289,7 +289,7 @@ where
     let spread = spread.start(channels.blocks);
 
     let epochs = OneEpoch(epoch);
-    let (marshal, mailbox, _) = Actor::<_, Standard<Block>, _, _, _, _, _>::init(
+    let (marshal, mailbox, floor) = Actor::<_, Standard<Block>, _, _, _, _, _>::init(
         context.child("marshal"),
         finalizations,
         blocks,
@@ -319,7 +319,8 @@ where
     let automaton = Inline::new(context.child("application"), application.clone(), mailbox.clone(), epochs);
     let marshal = marshal.start(application, buffer, fetch);
     let (evidence, found) = mpsc::channel(EVIDENCE_MAX);
-    let deliver = Deliver { link: link.clone(), marshal: mailbox, deliveries: delivered, evidence: found };
+    let processed = floor.processed().map_or(0, |processed| processed.height().get());
+    let deliver = Deliver { link: link.clone(), marshal: mailbox, deliveries: delivered, evidence: found, processed };
     let delivery = context.child("delivery").spawn(move |clock| deliver.run(clock));
 
     let watch = Watch::new(scheme.clone(), link.clone(), evidence);

@@ -40,6 +40,11 @@ pub enum Error {
     /// A setting is out of range.
     #[error("ordering config: {0}")]
     Config(String),
+    /// The application was set back further than the engine's files go.
+    #[error(
+        "the application lacks the block at height {0} and the engine's folder has none; restore a newer copy of the application's files"
+    )]
+    BlockMissing(Height),
     /// The application no longer listens, or dropped a question unanswered.
     #[error("the application stopped while {0}; look for its own error before this one")]
     ApplicationGone(&'static str),
