@@ -55,8 +55,7 @@ pub struct Config {
     /// Where a follower sends transactions that it is given. Without it, it refuses them.
     #[serde(default)]
     pub sequencer_rpc: Option<String>,
-    /// File with a secp256k1 key, hex, that posts batches on L1, and signs blocks where one sequencer orders alone. With a seat it
-    /// may be left out: then this node does not post.
+    /// File with a secp256k1 key, hex, that posts batches on L1, and signs blocks where one sequencer orders alone. Sequencers only.
     #[serde(default)]
     pub sequencer_key_file: Option<PathBuf>,
     /// How often L1 is asked for news, milliseconds. 50 to 60,000.
@@ -74,12 +73,31 @@ pub struct Config {
     /// The rollup contract's challenge window, seconds; only used to say when a block will be proven.
     #[serde(default)]
     pub challenge_window_s: Option<u64>,
+    /// Whose turn it is to post, in a committee. The same on all nodes, as are the settings of `settle`.
+    #[serde(default)]
+    pub turns: Turns,
     /// A seat in a committee that orders together. A sequencer without one orders alone.
     #[serde(default)]
     pub seat: Option<Seat>,
     /// Settling.
     #[serde(default)]
     pub settle: sluice_settle::Config,
+}
+
+/// Whose turn it is to post, by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turns {
+    /// A seat's turn, seconds. 1 to 86,400.
+    pub turn_s: u64,
+    /// A turn that is not used goes to the next seat after so long, seconds. 1 to `turn_s`.
+    pub takeover_s: u64,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { turn_s: 600, takeover_s: 120 }
+    }
 }
 
 /// A seat in a committee.
@@ -168,8 +186,10 @@ impl Config {
                 )));
             }
         }
-        if self.role == Role::Sequencer && self.sequencer_key_file.is_none() && self.seat.is_none() {
-            return Err(Error::Config("a sequencer signs; set sequencer_key_file, or a [seat]".into()));
+        range("turns.turn_s", self.turns.turn_s, 1, 86_400)?;
+        range("turns.takeover_s", self.turns.takeover_s, 1, self.turns.turn_s)?;
+        if self.role == Role::Sequencer && self.sequencer_key_file.is_none() {
+            return Err(Error::Config("a sequencer signs; set sequencer_key_file".into()));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy::{
-    primitives::{U256, hex, utils::parse_ether},
+    primitives::{Address, U256, hex, utils::parse_ether},
     signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English},
 };
 use sluice_devl1::{ACCOUNTS, DevL1, Kind, MNEMONIC};
@@ -19,7 +19,7 @@ mod seats;
 mod table;
 
 use self::{
-    seats::{make_seats, node_config},
+    seats::node_config,
     table::{Place, print_table, table},
 };
 use crate::{
@@ -227,15 +227,13 @@ async fn start_l1(options: &Options, folder: &Path) -> Result<(L1Side, Option<De
     Ok((side, Some(running)))
 }
 
-/// Deploys the contracts, funds the posting account, and writes what the node needs to know.
+/// Deploys the contracts, funds the posting accounts, and writes what the nodes need to know.
 async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainConfig, Error> {
-    if options.sequencers > 1 {
-        make_seats(options, folder)?;
-    }
-    let poster = PrivateKeySigner::random();
-    write_secret(&folder.join("sequencer.key"), &hex::encode(poster.to_bytes()))?;
     let sender = Sender::connect(&l1.rpc, l1.chain_id, options.l1_key.clone(), SenderConfig::default()).await?;
-    let plan = sluice_l1::plan_deployment(&sender).await?;
+    let posters = write_poster_keys(options, folder)?;
+    let mut plan = sluice_l1::plan_deployment(&sender).await?;
+    let together = (options.sequencers > 1).then(|| sluice_l1::plan_sequencers(&sender, plan.next_nonce(), None));
+    plan.contracts.sequencers = together.map(|together| together.contracts.sequencers);
     let chain = chain_config(options, plan.contracts);
     chain.check()?;
     let state = sluice_stf::genesis(&chain);
@@ -243,7 +241,7 @@ async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainCo
     let genesis_hash = chain.genesis_header(state_root).hash_slow();
     let params = DeployParams {
         owner: sender.address(),
-        poster: poster.address(),
+        poster: posters[0],
         fee_recipient: chain.fee_recipient,
         message_gas_price_wei: U256::ZERO,
         l2_chain_id: chain.chain_id,
@@ -252,23 +250,42 @@ async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainCo
         genesis_block_hash: genesis_hash,
         genesis_state_root: state_root,
     };
-    sluice_l1::deploy(&sender, &plan, &params).await.map_err(needs_funds)?;
-    let fund = TxRequest {
-        to: Some(poster.address()),
-        value_wei: parse_ether(POSTER_ETHER).expect("a number"),
-        ..TxRequest::default()
-    };
-    sender.send_and_wait(fund, L1_TIME_MAX).await.map_err(needs_funds)?;
+    sluice_l1::deploy(&sender, &plan, &params).await.map_err(|error| needs_funds(error.into()))?;
+    if let Some(together) = together {
+        let l1 = flow::connect_l1(&l1.rpc, &l1.beacon, &chain).await?;
+        seats::register(options, folder, (&sender, &l1), &together, &posters).await.map_err(needs_funds)?;
+    }
+    for poster in posters {
+        let value_wei = parse_ether(POSTER_ETHER).expect("a number");
+        let fund = TxRequest { to: Some(poster), value_wei, ..TxRequest::default() };
+        sender.send_and_wait(fund, L1_TIME_MAX).await.map_err(|error| needs_funds(error.into()))?;
+    }
     Ok(chain)
 }
 
+/// Makes the key of each sequencer's posting account; answers their addresses.
+fn write_poster_keys(options: &Options, folder: &Path) -> Result<Vec<Address>, Error> {
+    let keys = (0..options.sequencers).map(|index| {
+        let key = PrivateKeySigner::random();
+        write_secret(&poster_key_file(folder, index), &hex::encode(key.to_bytes()))?;
+        Ok(key.address())
+    });
+    keys.collect()
+}
+
+fn poster_key_file(folder: &Path, index: u16) -> PathBuf {
+    folder.join(if index == 0 { "sequencer.key".into() } else { format!("sequencer-{index}.key") })
+}
+
 /// A node waits for ETH; this command does not.
-fn needs_funds(error: sluice_l1::Error) -> Error {
+fn needs_funds(error: Error) -> Error {
     match error {
-        sluice_l1::Error::InsufficientBalance { address, balance_wei, needed_wei } => Error::Config(format!(
-            "account {address} holds {balance_wei} wei on L1 but needs {needed_wei}, and {POSTER_ETHER} ETH for the posting account; send it ETH and start again, or give another --l1-key"
-        )),
-        error => error.into(),
+        Error::L1(sluice_l1::Error::InsufficientBalance { address, balance_wei, needed_wei }) => {
+            Error::Config(format!(
+                "account {address} holds {balance_wei} wei on L1 but needs {needed_wei}, and {POSTER_ETHER} ETH for the posting account; send it ETH and start again, or give another --l1-key"
+            ))
+        }
+        error => error,
     }
 }
 

@@ -14,7 +14,7 @@ use sluice_types::{ChainConfig, Severity};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::{Config, Error, Role, config, health, seat, supervise::Supervisor};
+use crate::{Config, Error, Role, config, cosign::Cosign, health, seat, supervise::Supervisor};
 
 /// Failed tries in a row before `derive` gives up on L1.
 const DERIVE_TRIES_MAX: u32 = 10;
@@ -50,11 +50,9 @@ pub async fn start(config: &Config) -> Result<Node, Error> {
         Role::Follower => None,
         Role::Sequencer => {
             // 1-5. A wallet's transaction enters the pool, is ordered, executed and committed.
-            let pool = start_sequencer(config, &store, &mut rooms)?;
+            let (pool, cosign) = start_sequencer(config, &store, &l1, &mut rooms).await?;
             // 6. Executed blocks become batches on L1.
-            if let Some(path) = &config.sequencer_key_file {
-                start_settling(config, &sequencer_key(path)?, &store, &mut rooms).await?;
-            }
+            start_settling(config, &store, cosign, &mut rooms).await?;
             Some(pool)
         }
     };
@@ -100,22 +98,31 @@ pub(crate) async fn derive_to_head(store: &Store, l1: RpcL1) -> Result<(), Error
     }
 }
 
-fn sequencer_key(path: &Path) -> Result<B256, Error> {
+fn sequencer_key(config: &Config) -> Result<B256, Error> {
+    let path = config.sequencer_key_file.as_ref().expect("a sequencer's config was checked to have a key file");
     let text = config::read(path)?;
     text.trim()
         .parse()
         .map_err(|error| Error::Config(format!("{}: {error}; give 32 bytes in hexadecimal", path.display())))
 }
 
-fn start_sequencer(config: &Config, store: &Store, rooms: &mut Supervisor) -> Result<PoolHandle, Error> {
+/// The answer's second part is there where others sign batches, too.
+async fn start_sequencer(
+    config: &Config,
+    store: &Store,
+    l1: &RpcL1,
+    rooms: &mut Supervisor,
+) -> Result<(PoolHandle, Option<Cosign>), Error> {
     let (engine, wake) = sluice_ordering::handle();
     let (events, inbox) = mpsc::channel(sluice_ordering::EVENTS_MAX);
     let start = sluice_sequencer::start(store);
     let stop = rooms.shutdown();
-    let (beneficiary, line) = match &config.seat {
+    let (beneficiary, line, cosign) = match &config.seat {
+        None if store.config().l1.sequencers.is_some() => {
+            return Err(Error::Config("this chain is ordered by a committee; set [seat] in the node's config".into()));
+        }
         None => {
-            let path = config.sequencer_key_file.as_ref().expect("the config was checked: who orders alone has a key");
-            let key = Key::from_bytes(&sequencer_key(path)?).map_err(|error| Error::Config(error.to_string()))?;
+            let key = Key::from_bytes(&sequencer_key(config)?).map_err(|error| Error::Config(error.to_string()))?;
             let beneficiary = key.address();
             let solo = solo::Config {
                 block_time: Duration::from_millis(config.block_time_ms),
@@ -129,13 +136,18 @@ fn start_sequencer(config: &Config, store: &Store, rooms: &mut Supervisor) -> Re
                     ended = solo::run(solo, start, events, wake) => ended,
                 }
             });
-            (beneficiary, None)
+            (beneficiary, None, None)
         }
         Some(seat) => {
-            let engine = seat::engine(config, seat, store.config())?;
-            let (transactions, _batches, ends) = sluice_ordering::peers();
+            let keys = seat::read_keys(seat)?;
+            let (committee, peers) = seat::committee(l1, store.config()).await?;
+            let (transactions, batches, ends) = sluice_ordering::peers();
+            let (cosign, listen) =
+                Cosign::new(keys.clone(), committee.clone(), store.config().l1, config.turns, batches)?;
+            rooms.spawn("cosign", listen.run(stop.clone()));
+            let engine = seat::engine(config, seat, keys, (committee, peers));
             rooms.spawn("ordering", seat::run(engine, start.0, (events, wake), ends, stop.clone()));
-            (seat.beneficiary, Some(transactions))
+            (seat.beneficiary, Some(transactions), Some(cosign))
         }
     };
     let settings = sluice_sequencer::Config::new(beneficiary);
@@ -148,16 +160,25 @@ fn start_sequencer(config: &Config, store: &Store, rooms: &mut Supervisor) -> Re
             error => Err(error),
         }
     });
-    Ok(pool)
+    Ok((pool, cosign))
 }
 
-async fn start_settling(config: &Config, key: &B256, store: &Store, rooms: &mut Supervisor) -> Result<(), Error> {
-    let key = PrivateKeySigner::from_bytes(key).map_err(|error| Error::Config(error.to_string()))?;
+async fn start_settling(
+    config: &Config,
+    store: &Store,
+    cosign: Option<Cosign>,
+    rooms: &mut Supervisor,
+) -> Result<(), Error> {
+    let key =
+        PrivateKeySigner::from_bytes(&sequencer_key(config)?).map_err(|error| Error::Config(error.to_string()))?;
     let l1 = store.config().l1;
     let sender = Sender::connect(&config.l1_rpc, l1.chain_id, key, SenderConfig::default()).await?;
     let poster = L1Poster { sender, rollup: l1.rollup };
-    let settle = Settle::new(config.settle.clone(), store.clone(), poster);
-    rooms.spawn("settle", settle.run(rooms.shutdown().requested()));
+    let (settings, store, stop) = (config.settle.clone(), store.clone(), rooms.shutdown().requested());
+    match cosign {
+        None => rooms.spawn("settle", Settle::new(settings, store, poster).run(stop)),
+        Some(cosign) => rooms.spawn("settle", Settle::together(settings, store, poster, cosign).run(stop)),
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 
 pub mod cli;
 mod config;
+mod cosign;
 mod devnet;
 mod error;
 pub mod flow;

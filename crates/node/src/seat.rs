@@ -1,36 +1,69 @@
 //! A seat in a committee: its keys, who the others are, its engine.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
-use alloy_primitives::{B256, Bytes};
-use serde::{Deserialize, Serialize};
+use sluice_l1::{At, Registry, RpcL1};
 use sluice_ordering::{Event, PeersEnd, Wake};
-use sluice_simplex::{Committee, Lines, Member, Peer, Settings};
+use sluice_simplex::{Committee, Lines, Member, Peer, SeatKeys, Settings};
 use sluice_types::{ChainConfig, Height};
 use tokio::sync::mpsc;
+use tracing::info;
 
 use crate::{Config, Error, config, keys, supervise::Shutdown};
 
 /// Where the engine keeps its journal and archive, in the node's folder.
 const FOLDER: &str = "consensus";
+/// The epoch whose committee orders. Those of later epochs do not take over yet.
+pub(crate) const EPOCH: u32 = 0;
+/// Pause before L1 is asked for the committee again.
+const COMMITTEE_PAUSE: Duration = Duration::from_millis(500);
 
-/// One line of the committee file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    pub(crate) network_key: B256,
-    pub(crate) vote_key: Bytes,
-    pub(crate) address: SocketAddr,
+/// Who orders, from L1, and where they are. Waits until L1 is final about it, because only then do all nodes see the same.
+pub(crate) async fn committee(l1: &RpcL1, chain: &ChainConfig) -> Result<(Committee, Vec<Peer>), Error> {
+    let registry = Registry::connect(l1.clone(), None).await?;
+    let mut told = false;
+    let found = loop {
+        if let Some(found) = registry.committee(EPOCH, At::Finalized).await? {
+            break found;
+        }
+        if !told {
+            told = true;
+            let sequencers = registry.contracts().sequencers;
+            info!(%sequencers, epoch = EPOCH, "no committee is stored in a final L1 block yet; waiting");
+        }
+        tokio::time::sleep(COMMITTEE_PAUSE).await;
+    };
+    let (mut members, mut peers) = (Vec::new(), Vec::new());
+    for seat in &found.seats {
+        members.push(Member { network_key: seat.p2p_key, vote_key: seat.bls_key_compressed });
+        peers.push(Peer { network_key: seat.p2p_key, address: resolve(seat.id, &seat.network_address).await? });
+    }
+    let sequencers = registry.contracts().sequencers;
+    let committee = Committee::new(u64::from(EPOCH), chain.l1.chain_id, sequencers, &members)
+        .map_err(|error| Error::Config(error.to_string()))?;
+    Ok((committee, peers))
+}
+
+/// The address behind `host:port`.
+async fn resolve(seat: u32, address: &str) -> Result<SocketAddr, Error> {
+    let bad = |reason: String| Error::Config(format!("seat {seat} is at {address:?}, which cannot be found: {reason}"));
+    let mut found = tokio::net::lookup_host(address).await.map_err(|error| bad(error.to_string()))?;
+    found.next().ok_or_else(|| bad("it has no address".into()))
+}
+
+/// The keys of our seat.
+pub(crate) fn read_keys(seat: &config::Seat) -> Result<SeatKeys, Error> {
+    keys::read(&seat.keys_file, &keys::password(seat.password_file.as_ref())?)
 }
 
 /// What the engine of our seat needs.
 pub(crate) fn engine(
     config: &Config,
     seat: &config::Seat,
-    chain: &ChainConfig,
-) -> Result<sluice_simplex::Config, Error> {
-    let keys = keys::read(&seat.keys_file, &keys::password(seat.password_file.as_ref())?)?;
-    let (committee, peers) = committee(&config.chain, chain)?;
-    Ok(sluice_simplex::Config {
+    keys: SeatKeys,
+    (committee, peers): (Committee, Vec<Peer>),
+) -> sluice_simplex::Config {
+    sluice_simplex::Config {
         keys,
         committee,
         settings: Settings {
@@ -42,7 +75,7 @@ pub(crate) fn engine(
         peers,
         folder: config.data_dir.join(FOLDER),
         threads: seat.threads,
-    })
+    }
 }
 
 /// Runs the engine until the process is to stop.
@@ -54,18 +87,4 @@ pub(crate) async fn run(
     stop: Shutdown,
 ) -> Result<(), sluice_simplex::Error> {
     sluice_simplex::run(engine, start, Lines { events, wake, peers }, stop.requested()).await
-}
-
-fn committee(chain_file: &Path, chain: &ChainConfig) -> Result<(Committee, Vec<Peer>), Error> {
-    let path = chain_file.with_file_name("committee.json");
-    let bad = |reason: String| Error::Config(format!("{}: {reason}", path.display()));
-    let entries: Vec<Entry> = serde_json::from_str(&config::read(&path)?).map_err(|error| bad(error.to_string()))?;
-    let mut members = Vec::new();
-    for entry in &entries {
-        let vote_key = entry.vote_key.as_ref().try_into().map_err(|_| bad("a voting key has not 96 bytes".into()))?;
-        members.push(Member { network_key: entry.network_key, vote_key });
-    }
-    let committee = Committee::new(0, chain.l1.chain_id, chain.l1.rollup, &members).map_err(|e| bad(e.to_string()))?;
-    let peers = entries.iter().map(|entry| Peer { network_key: entry.network_key, address: entry.address });
-    Ok((committee, peers.collect()))
 }

@@ -11,9 +11,13 @@
 //! moment goes on with the same batch and the same nonce. A record is forgotten only when its L1 block is final, so that a batch
 //! that a reorganisation removes is posted again as it was.
 //!
+//! Where a committee signs batches ([`Cosigners`]), every node cuts the same ones, from nothing but the blocks, and signs what it cut; the one
+//! whose turn it is posts. A node that is late or gone costs the others a turn.
+//!
 //! Start reading at [`Settle::step`].
 
 mod config;
+mod cosign;
 mod cut;
 mod error;
 mod poster;
@@ -22,7 +26,8 @@ mod service;
 mod tests;
 
 pub use config::Config;
-pub use cut::{Candidate, cut};
+pub use cosign::{Alone, Authority, Cosigners};
+pub use cut::{Candidate, cut, cut_together};
 pub use error::Error;
 pub use poster::{L1Poster, Poster};
 pub use service::{Settle, Step};

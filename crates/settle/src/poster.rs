@@ -6,6 +6,8 @@ use alloy_primitives::{Address, B256, Bytes};
 use sluice_l1::{Error, Progress, SendRecord, Sender, Tracked, TxRequest, build_sidecar, contracts};
 use sluice_types::BatchHeader;
 
+use crate::Authority;
+
 /// Sends a batch. Real: [`L1Poster`]; in tests a scripted L1.
 pub trait Poster: Send + Sync + 'static {
     /// A transaction on its way.
@@ -16,6 +18,7 @@ pub trait Poster: Send + Sync + 'static {
         &self,
         header: &BatchHeader,
         payload: &Bytes,
+        authority: &Authority,
     ) -> impl Future<Output = Result<Self::Tracked, Error>> + Send;
 
     /// Takes up a transaction that was prepared before, perhaps by an earlier process.
@@ -23,7 +26,7 @@ pub trait Poster: Send + Sync + 'static {
         &self,
         header: &BatchHeader,
         payload: &Bytes,
-        record: SendRecord,
+        sent: (&Authority, SendRecord),
     ) -> impl Future<Output = Result<Self::Tracked, Error>> + Send;
 
     /// What must be stored before the next [`Poster::advance`].
@@ -43,27 +46,33 @@ pub struct L1Poster {
 }
 
 impl L1Poster {
-    async fn request(&self, header: &BatchHeader, payload: &Bytes) -> Result<TxRequest, Error> {
+    async fn request(&self, header: &BatchHeader, payload: &Bytes, authority: &Authority) -> Result<TxRequest, Error> {
         let blobs = sluice_derive::blob::to_blobs(payload).map_err(|error| Error::Kzg(error.to_string()))?;
         let sidecar = build_sidecar(blobs).await?;
-        Ok(TxRequest {
-            to: Some(self.rollup),
-            data: contracts::commit_batch_call(header),
-            sidecar: Some(sidecar),
-            ..TxRequest::default()
-        })
+        let data = match *authority {
+            Authority::Poster => contracts::commit_batch_call(header),
+            Authority::Certificate { epoch, signers, signature } => {
+                contracts::commit_certified_batch_call(header, epoch, &contracts::L1Certificate { signers, signature })
+            }
+        };
+        Ok(TxRequest { to: Some(self.rollup), data, sidecar: Some(sidecar), ..TxRequest::default() })
     }
 }
 
 impl Poster for L1Poster {
     type Tracked = Tracked;
 
-    async fn prepare(&self, header: &BatchHeader, payload: &Bytes) -> Result<Tracked, Error> {
-        self.sender.prepare(self.request(header, payload).await?).await
+    async fn prepare(&self, header: &BatchHeader, payload: &Bytes, authority: &Authority) -> Result<Tracked, Error> {
+        self.sender.prepare(self.request(header, payload, authority).await?).await
     }
 
-    async fn resume(&self, header: &BatchHeader, payload: &Bytes, record: SendRecord) -> Result<Tracked, Error> {
-        Ok(self.sender.resume(self.request(header, payload).await?, record))
+    async fn resume(
+        &self,
+        header: &BatchHeader,
+        payload: &Bytes,
+        (authority, record): (&Authority, SendRecord),
+    ) -> Result<Tracked, Error> {
+        Ok(self.sender.resume(self.request(header, payload, authority).await?, record))
     }
 
     fn record(&self, tracked: &Tracked) -> SendRecord {

@@ -16,8 +16,8 @@ use sluice_types::{
 use tracing::{info, warn};
 
 use crate::{
-    Config, Error,
-    cut::{Candidate, cut},
+    Alone, Authority, Config, Cosigners, Error,
+    cut::{Candidate, cut, cut_together},
     poster::{NO_PARENT, Poster},
 };
 
@@ -31,26 +31,38 @@ pub enum Step {
     Idle,
     /// A batch was cut and stored.
     Cut(BatchIndex),
+    /// Others must sign the batch first, or it is another's turn to post it.
+    Waiting(BatchIndex),
     /// A transaction is signed, or sent, or waits.
     Posting(BatchIndex),
 }
 
 /// Posts batches, one after another.
 #[derive(Debug)]
-pub struct Settle<P: Poster> {
+pub struct Settle<P: Poster, C: Cosigners = Alone> {
     config: Config,
     store: Store,
     poster: P,
+    cosigners: C,
     /// Blocks after the last batch, as far as looked at.
     candidates: VecDeque<Candidate>,
     /// The batch on its way, with its transaction.
     tracked: Option<(PendingBatch, P::Tracked)>,
+    /// Hash of the batch that was cut last, because blobs are costly to commit to.
+    hashed: Option<(BatchHeader, B256)>,
 }
 
 impl<P: Poster> Settle<P> {
-    /// Takes up where the store says an earlier process was.
+    /// Takes up where the store says an earlier process was. Nobody else signs.
     pub const fn new(config: Config, store: Store, poster: P) -> Self {
-        Self { config, store, poster, candidates: VecDeque::new(), tracked: None }
+        Self::together(config, store, poster, Alone)
+    }
+}
+
+impl<P: Poster, C: Cosigners> Settle<P, C> {
+    /// The same where others must sign.
+    pub const fn together(config: Config, store: Store, poster: P, cosigners: C) -> Self {
+        Self { config, store, poster, cosigners, candidates: VecDeque::new(), tracked: None, hashed: None }
     }
 
     /// Works until `stop` resolves. Errors that pass are waited out, with growing pauses; others end the room.
@@ -66,7 +78,7 @@ impl<P: Poster> Settle<P> {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
             match self.step(now).await {
                 Ok(Step::Cut(_)) => pause = Duration::ZERO,
-                Ok(Step::Idle | Step::Posting(_)) => pause = poll,
+                Ok(Step::Idle | Step::Waiting(_) | Step::Posting(_)) => pause = poll,
                 Err(error) if error.severity() != Severity::Fatal => {
                     pause = (pause.max(poll) * 2).min(BACKOFF_MAX);
                     metrics::counter!("settle_retries_total").increment(1);
@@ -88,15 +100,43 @@ impl<P: Poster> Settle<P> {
         }
         if self.tracked.is_none() {
             let Some(pending) = self.pending(next)? else { return self.cut_next(next, now).await };
+            let Some(authority) = self.authority(&pending, now).await? else { return Ok(Step::Waiting(next)) };
             let tracked = match record(&pending) {
-                Some(record) => self.poster.resume(&pending.header, &pending.payload, record).await?,
-                None => self.poster.prepare(&pending.header, &pending.payload).await?,
+                Some(record) => self.poster.resume(&pending.header, &pending.payload, (&authority, record)).await?,
+                None => self.poster.prepare(&pending.header, &pending.payload, &authority).await?,
             };
             self.tracked = Some((pending, tracked));
             self.remember()?;
         }
         self.advance(next).await?;
         Ok(Step::Posting(next))
+    }
+
+    /// Why L1 will take the batch, if it will and it is our turn to post it.
+    async fn authority(&mut self, pending: &PendingBatch, now: u64) -> Result<Option<Authority>, Error> {
+        let index = pending.header.index;
+        if !self.cosigners.are_there() {
+            return Ok(self.cosigners.authority(index, B256::ZERO));
+        }
+        let batch_hash = match &self.hashed {
+            Some((header, hash)) if *header == pending.header => *hash,
+            _ => {
+                let blobs = blob::to_blobs(&pending.payload).map_err(|source| Error::Encode { index, source })?;
+                let hashes: Vec<B256> =
+                    sluice_l1::blob_hashes(blobs).await?.into_iter().map(|(_, hash)| hash).collect();
+                pending.header.hash(&hashes)
+            }
+        };
+        self.hashed = Some((pending.header.clone(), batch_hash));
+        // Asked before whose turn it is, because the others need our signature whoever posts.
+        let authority = self.cosigners.authority(index, batch_hash);
+        let last_posted = match index.0.checked_sub(1) {
+            Some(before) => self.store.batch(BatchIndex(before))?.map_or(0, |batch| batch.l1_timestamp),
+            None => 0,
+        };
+        // What was sent before is ours to see through.
+        let ours = record(pending).is_some() || self.cosigners.in_turn(now, last_posted);
+        Ok(authority.filter(|_| ours))
     }
 
     /// Moves the transaction on its way by one action.
@@ -167,9 +207,13 @@ impl<P: Poster> Settle<P> {
         let first = previous.as_ref().map_or(L2Number(0), |batch| batch.header.last_block).next();
         self.look_for_candidates(first)?;
         let size_max_bytes = self.store.config().batch_decompressed_size_max;
-        let Some(mut last) = cut(self.candidates.make_contiguous(), now, size_max_bytes, &self.config) else {
-            return Ok(Step::Idle);
+        let candidates = self.candidates.make_contiguous();
+        let last = if self.cosigners.are_there() {
+            cut_together(candidates, size_max_bytes, &self.config)
+        } else {
+            cut(candidates, now, size_max_bytes, &self.config)
         };
+        let Some(mut last) = last else { return Ok(Step::Idle) };
         let (blocks, payload) = loop {
             let blocks = self.blocks(first, last)?;
             let decoded = batch::decoded_size(&blocks).map_err(|source| Error::Encode { index, source })?;

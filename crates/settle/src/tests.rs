@@ -1,5 +1,7 @@
 //! Posting under crashes, slow inclusion, displacement and reorganisations of L1, from seeds.
 
+mod together;
+
 use std::{
     collections::BTreeMap,
     future::{Future, ready},
@@ -7,7 +9,7 @@ use std::{
 };
 
 use alloy::{consensus::Receipt, rpc::types::TransactionReceipt};
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use sluice_derive::{batch, blob};
 use sluice_l1::{Error as L1Error, Fees, Progress, SendRecord};
 use sluice_store::{BlockCommit, Genesis, L1Block, L1BlockData, L1Update, Store};
@@ -16,7 +18,7 @@ use sluice_types::{
     L2Number, MessageIndex, SealedBlock,
 };
 
-use crate::{Config, Poster, Settle, Step};
+use crate::{Authority, Config, Cosigners, Poster, Settle, Step};
 
 /// Seconds at genesis.
 const START: u64 = 1_700_000_000;
@@ -76,7 +78,7 @@ impl Chain {
 }
 
 #[derive(Clone, Debug, Default)]
-struct FakePoster(Arc<Mutex<Chain>>);
+struct FakePoster(Arc<Mutex<Chain>>, Arc<Mutex<Vec<(BatchIndex, Authority)>>>);
 
 #[derive(Debug)]
 struct FakeTracked {
@@ -92,7 +94,9 @@ impl Poster for FakePoster {
         &self,
         header: &BatchHeader,
         payload: &Bytes,
+        authority: &Authority,
     ) -> impl Future<Output = Result<FakeTracked, L1Error>> + Send {
+        self.1.lock().unwrap().push((header.index, *authority));
         let mut chain = self.0.lock().unwrap();
         let nonce = chain.next_nonce;
         chain.next_nonce += 1;
@@ -104,7 +108,7 @@ impl Poster for FakePoster {
         &self,
         header: &BatchHeader,
         payload: &Bytes,
-        record: SendRecord,
+        (_, record): (&Authority, SendRecord),
     ) -> impl Future<Output = Result<FakeTracked, L1Error>> + Send {
         ready(Ok(FakeTracked { header: header.clone(), payload: payload.clone(), record }))
     }
@@ -166,6 +170,7 @@ fn genesis() -> Genesis {
             rollup: Address::repeat_byte(1),
             inbox: Address::repeat_byte(2),
             bridge: Address::repeat_byte(3),
+            sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
         genesis_accounts: vec![],

@@ -6,6 +6,7 @@ mod derive;
 mod keys;
 mod load;
 mod node;
+mod stake;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,9 @@ enum Command {
     Bridge(bridge::Command),
     /// Send transfers and report what the chain did with them.
     Load(load::Options),
+    /// Lock seats, change them, look at them, get paid.
+    #[command(subcommand)]
+    Stake(stake::Command),
     /// Make and show the keys of a sequencer's seat.
     #[command(subcommand)]
     Keys(keys::Command),
@@ -59,6 +63,7 @@ impl Cli {
                 Command::Derive(options) => derive::run(options).await,
                 Command::Bridge(command) => bridge::run(command).await,
                 Command::Load(options) => load::run(options).await,
+                Command::Stake(command) => stake::run(command).await,
                 Command::Keys(command) => keys::run(command),
                 Command::Config(command) => config::run(command),
             }

@@ -3,28 +3,75 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use alloy::primitives::{Address, U256};
 use sluice_devl1::ACCOUNTS;
+use sluice_l1::{
+    Registry, RpcL1, Sender, SequencersParams, SequencersPlan,
+    stake::{Contact, Registration, Staker},
+};
 use sluice_simplex::SeatKeys;
 
-use super::{L1Side, Options, accounts, loopback, write, write_secret};
+use super::{L1Side, Options, accounts, loopback, poster_key_file, write_secret};
 use crate::{Config, Error, Role, config, keys, seat};
 
-/// Makes keys for every seat, and the list of all.
-pub(super) fn make_seats(options: &Options, folder: &Path) -> Result<(), Error> {
+/// Seconds that deploying and registering may take before the members of the first epoch are fixed, and for each seat.
+const REGISTRATION_S: u64 = 8;
+const REGISTRATION_SEAT_S: u64 = 3;
+/// Between that and the epoch's start, seconds.
+const LEAD_S: u64 = 2;
+/// Length of an epoch, seconds: longer than a devnet lives, because committees do not change yet.
+const EPOCH_S: u64 = 365 * 86_400;
+
+/// Makes keys for every seat, deploys the contracts of the sequencers, locks the stake and stores the committee.
+pub(super) async fn register(
+    options: &Options,
+    folder: &Path,
+    (sender, l1): (&Sender, &RpcL1),
+    plan: &SequencersPlan,
+    posters: &[Address],
+) -> Result<(), Error> {
+    let params = SequencersParams {
+        first_cutoff_delay_seconds: REGISTRATION_S + REGISTRATION_SEAT_S * u64::from(options.sequencers),
+        snapshot_lead_seconds: LEAD_S,
+        epoch_seconds: EPOCH_S,
+        ..SequencersParams::devnet()
+    };
+    sluice_l1::deploy_sequencers(sender, l1, plan, &params).await?;
+    let price = params.seat_price_tokens * U256::from(options.sequencers);
+    sluice_l1::fund_test_token(sender, plan.contracts.token, &[(sender.address(), price)]).await?;
     write_secret(&folder.join("password"), SEAT_PASSWORD)?;
-    let mut entries = Vec::new();
-    for index in 0..options.sequencers {
+    let registry = Registry::connect(l1.clone(), None).await?;
+    let staker = Staker::new(registry.clone(), sender.clone());
+    for (index, poster) in (0..options.sequencers).zip(posters) {
         let keys = SeatKeys::generate();
         keys::write(&seat_file(folder, index), &keys, SEAT_PASSWORD)?;
-        entries.push(seat::Entry {
-            network_key: keys.network_key(),
-            vote_key: keys.vote_key().to_vec().into(),
-            address: seat_address(options, index),
-        });
+        let made = keys.registration(sender.chain_id(), plan.contracts.sequencers, sender.address());
+        let registration = Registration {
+            p2p_key: made.network_key,
+            bls_key: made.vote_key.into(),
+            possession: made.possession.into(),
+        };
+        let contact = Contact {
+            network_address: seat_address(options, index).to_string(),
+            poster: *poster,
+            reward_recipient: *poster,
+        };
+        staker.lock(&registration, &contact).await?;
     }
-    write(&folder.join("committee.json"), &serde_json::to_string_pretty(&entries).expect("keys have a JSON form"))
+    // A block later is certainly after the cutoff.
+    let cutoff = registry.params().cutoff_of(seat::EPOCH) + 1;
+    loop {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if now > cutoff {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(cutoff + 1 - now)).await;
+    }
+    staker.snapshot(seat::EPOCH).await?;
+    Ok(())
 }
 
 /// Longest time that a leader of several waits for something to order, milliseconds. Others give it up after twice that.
@@ -64,12 +111,13 @@ pub(super) fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: 
         explorer_port: if first { options.explorer_port } else { 0 },
         metrics_port: if first { options.metrics_port } else { 0 },
         sequencer_rpc: None,
-        sequencer_key_file: first.then(|| folder.join("sequencer.key")),
+        sequencer_key_file: Some(poster_key_file(folder, index)),
         l1_poll_ms: 200,
         execution_workers: 0,
         block_time_ms: options.block_time_ms,
         heartbeat_ms,
         challenge_window_s: Some(options.challenge_window_s),
+        turns: config::Turns { turn_s: 20, takeover_s: 4 },
         seat,
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
     }

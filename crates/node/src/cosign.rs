@@ -1,0 +1,292 @@
+//! The committee's signatures on batches: ours to the others, theirs to us.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::B256;
+use parking_lot::Mutex;
+use sluice_ordering::{Line, Message, Peers, To};
+use sluice_settle::{Authority, Cosigners};
+use sluice_simplex::{BatchId, BatchSignature, Committee, SeatKeys, certify, is_quorum};
+use sluice_types::{BatchIndex, L1Contracts};
+use tracing::warn;
+
+use crate::{Error, config::Turns, supervise::Shutdown};
+
+/// How often a signature is sent while its batch is not on L1: messages may be lost, and nodes start again.
+const REPEAT: Duration = Duration::from_secs(1);
+/// Batches, from the one signed here on, of which others' signatures are kept.
+const AHEAD_MAX: u64 = 16;
+/// Bytes of a message: index, hash, signature.
+const MESSAGE_BYTES: usize = 8 + 32 + 48;
+
+/// The others in the committee, as `settle` sees them.
+#[derive(Clone)]
+pub(crate) struct Cosign(Arc<Inner>);
+
+struct Inner {
+    keys: SeatKeys,
+    committee: Committee,
+    seat: u32,
+    l1: L1Contracts,
+    turns: Turns,
+    peers: Peers,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Default)]
+struct Heard {
+    /// The batch signed here last.
+    ours: Option<(BatchIndex, B256)>,
+    sent: Option<Instant>,
+    /// By index and seat: what was signed. One batch of a seat at an index.
+    signatures: BTreeMap<(BatchIndex, u32), (B256, BatchSignature)>,
+}
+
+impl Cosign {
+    /// The seat's view, and the task that listens to the others.
+    pub(crate) fn new(
+        keys: SeatKeys,
+        committee: Committee,
+        l1: L1Contracts,
+        turns: Turns,
+        line: Line,
+    ) -> Result<(Self, Listen), Error> {
+        let seat = committee.index(&keys.network_key()).and_then(|seat| u32::try_from(seat).ok());
+        let seat = seat.ok_or_else(|| Error::Config("the seat is not in the committee".into()))?;
+        let heard = Mutex::default();
+        let this = Self(Arc::new(Inner { keys, committee, seat, l1, turns, peers: line.peers, heard }));
+        Ok((this.clone(), Listen { cosign: this, messages: line.messages }))
+    }
+
+    fn batch(&self, index: BatchIndex, batch_hash: B256) -> BatchId {
+        BatchId {
+            chain_id: self.0.l1.chain_id,
+            rollup: self.0.l1.rollup,
+            epoch: self.0.committee.epoch(),
+            index: index.0,
+            batch_hash,
+        }
+    }
+
+    fn hear(&self, Message { from, bytes }: &Message) {
+        let Some((index, batch_hash, signature)) = decode(bytes) else {
+            tracing::debug!(seat = from, "a message that holds no signature on a batch");
+            return;
+        };
+        let next = self.0.heard.lock().ours.map_or(0, |(index, _)| index.0);
+        if index.0 < next || index.0 >= next + AHEAD_MAX {
+            return;
+        }
+        let known = self.0.heard.lock().signatures.get(&(index, *from)).copied();
+        if known == Some((batch_hash, signature)) {
+            return;
+        }
+        if !self.batch(index, batch_hash).verify(&self.0.committee, *from, &signature) {
+            warn!(seat = from, %index, "a signature on a batch that does not hold");
+            return;
+        }
+        if known.is_some() {
+            warn!(seat = from, %index, "a seat signed two batches of one index");
+            return;
+        }
+        let mut heard = self.0.heard.lock();
+        if let Some((_, ours)) = heard.ours.filter(|(ours, _)| *ours == index)
+            && ours != batch_hash
+        {
+            warn!(seat = from, %index, %ours, theirs = %batch_hash, "a seat cut another batch; are its [settle] settings the same?");
+        }
+        heard.signatures.insert((index, *from), (batch_hash, signature));
+    }
+}
+
+impl Cosigners for Cosign {
+    fn are_there(&self) -> bool {
+        true
+    }
+
+    fn authority(&self, index: BatchIndex, batch_hash: B256) -> Option<Authority> {
+        let inner = &self.0;
+        let mut heard = inner.heard.lock();
+        if heard.ours != Some((index, batch_hash)) {
+            heard.ours = Some((index, batch_hash));
+            heard.sent = None;
+            heard.signatures.retain(|(kept, _), _| *kept >= index);
+            let signature = self.batch(index, batch_hash).sign(&inner.keys);
+            heard.signatures.insert((index, inner.seat), (batch_hash, signature));
+        }
+        let (_, ours) = heard.signatures[&(index, inner.seat)];
+        if heard.sent.is_none_or(|sent| sent.elapsed() >= REPEAT) {
+            heard.sent = Some(Instant::now());
+            // Sent again soon, so it does not matter if it is lost.
+            let _ = inner.peers.send(To::All, &encode(index, batch_hash, &ours));
+        }
+        let of_this = heard.signatures.range((index, 0)..=(index, u32::MAX));
+        let same: Vec<_> = of_this
+            .filter(|(_, (hash, _))| *hash == batch_hash)
+            .map(|((_, seat), (_, signature))| (*seat, *signature))
+            .collect();
+        if !is_quorum(&inner.committee, same.len()) {
+            return None;
+        }
+        let certificate = certify(&same)?;
+        Some(Authority::Certificate {
+            epoch: inner.committee.epoch(),
+            signers: certificate.signers,
+            signature: certificate.signature,
+        })
+    }
+
+    fn in_turn(&self, now: u64, last_posted: u64) -> bool {
+        let Turns { turn_s, takeover_s } = self.0.turns;
+        let turn = now / turn_s;
+        let waited = now.saturating_sub(last_posted.max(turn * turn_s));
+        let seats = self.0.committee.len() as u64;
+        (turn + waited / takeover_s) % seats == u64::from(self.0.seat)
+    }
+}
+
+/// Listens to the others.
+pub(crate) struct Listen {
+    cosign: Cosign,
+    messages: tokio::sync::mpsc::Receiver<Message>,
+}
+
+impl Listen {
+    /// Until the process is to stop.
+    pub(crate) async fn run(mut self, stop: Shutdown) -> Result<(), Error> {
+        let stopped = stop.requested();
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                () = &mut stopped => return Ok(()),
+                message = self.messages.recv() => match message {
+                    Some(message) => self.cosign.hear(&message),
+                    // The engine ended, and says why itself.
+                    None => {
+                        stopped.await;
+                        return Ok(());
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn encode(index: BatchIndex, batch_hash: B256, signature: &BatchSignature) -> Vec<u8> {
+    [index.0.to_be_bytes().as_slice(), batch_hash.as_slice(), signature].concat()
+}
+
+fn decode(message: &[u8]) -> Option<(BatchIndex, B256, BatchSignature)> {
+    let message: &[u8; MESSAGE_BYTES] = message.try_into().ok()?;
+    let (index, rest) = message.split_first_chunk::<8>()?;
+    let (hash, signature) = rest.split_first_chunk::<32>()?;
+    Some((BatchIndex(u64::from_be_bytes(*index)), B256::new(*hash), signature.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Address;
+    use sluice_ordering::{PeersEnd, peers};
+    use sluice_simplex::Member;
+    use sluice_types::L1Number;
+
+    use super::*;
+
+    const TURNS: Turns = Turns { turn_s: 100, takeover_s: 10 };
+
+    /// Four seats and the ends of their lines.
+    fn seats() -> Vec<(Cosign, PeersEnd)> {
+        let keys: Vec<_> = (0..4).map(|_| SeatKeys::generate()).collect();
+        let members: Vec<_> =
+            keys.iter().map(|keys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() }).collect();
+        let committee = Committee::new(0, 1, Address::ZERO, &members).unwrap();
+        let contract = Address::repeat_byte(1);
+        let l1 = L1Contracts {
+            chain_id: 1,
+            start_block: L1Number(0),
+            rollup: contract,
+            inbox: contract,
+            bridge: contract,
+            sequencers: None,
+        };
+        let seat = |keys: SeatKeys| {
+            let (_, line, end) = peers();
+            (Cosign::new(keys, committee.clone(), l1, TURNS, line).unwrap().0, end)
+        };
+        let mut seats: Vec<_> = keys.into_iter().map(seat).collect();
+        seats.sort_by_key(|(cosign, _)| cosign.0.seat);
+        seats
+    }
+
+    /// What a seat has sent goes to all others.
+    fn carry(seats: &mut [(Cosign, PeersEnd)]) {
+        for from in 0..seats.len() {
+            while let Ok((to, bytes)) = seats[from].1.outgoing.try_recv() {
+                assert_eq!(to, To::All);
+                let message = Message { from: u32::try_from(from).unwrap(), bytes: bytes.slice(1..) };
+                seats
+                    .iter()
+                    .enumerate()
+                    .filter(|(to, _)| *to != from)
+                    .for_each(|(_, (cosign, _))| cosign.hear(&message));
+            }
+        }
+    }
+
+    #[test]
+    fn three_of_four_that_cut_the_same_make_a_certificate() {
+        let mut seats = seats();
+        let (index, same, other) = (BatchIndex(3), B256::repeat_byte(1), B256::repeat_byte(2));
+        assert_eq!(seats[0].0.authority(index, same), None);
+        assert_eq!(seats[1].0.authority(index, other), None);
+        assert_eq!(seats[2].0.authority(index, same), None);
+        carry(&mut seats);
+        assert_eq!(seats[0].0.authority(index, same), None, "two that agree are too few");
+        assert_eq!(seats[3].0.authority(index, same), None, "it heard of them before it signed itself");
+        carry(&mut seats);
+        let Some(Authority::Certificate { signers, epoch: 0, .. }) = seats[0].0.authority(index, same) else {
+            panic!("three agree")
+        };
+        assert_eq!(signers, alloy_primitives::U256::from(0b1101));
+        assert_eq!(seats[1].0.authority(index, other), None);
+    }
+
+    #[test]
+    fn nothing_is_kept_that_does_not_hold() {
+        let mut seats = seats();
+        let (index, hash) = (BatchIndex(0), B256::repeat_byte(1));
+        seats[0].0.authority(index, hash);
+        let (_, bytes) = seats[0].1.outgoing.try_recv().unwrap();
+        let good = bytes.slice(1..);
+        let count = |seats: &[(Cosign, PeersEnd)]| seats[1].0.0.heard.lock().signatures.len();
+        seats[1].0.hear(&Message { from: 2, bytes: good.clone() });
+        seats[1].0.hear(&Message { from: 0, bytes: good.slice(1..) });
+        let far = [&AHEAD_MAX.to_be_bytes()[..], &good[8..]].concat();
+        seats[1].0.hear(&Message { from: 0, bytes: far.into() });
+        assert_eq!(count(&seats), 0, "another's, cut short, too far ahead");
+        seats[1].0.hear(&Message { from: 0, bytes: good });
+        assert_eq!(count(&seats), 1);
+        // A second batch of the index does not replace the first.
+        let batch = seats[0].0.batch(index, B256::repeat_byte(9));
+        let second = encode(index, batch.batch_hash, &batch.sign(&seats[0].0.0.keys));
+        seats[1].0.hear(&Message { from: 0, bytes: second.into() });
+        assert_eq!(seats[1].0.0.heard.lock().signatures[&(index, 0)].0, hash);
+    }
+
+    #[test]
+    fn exactly_one_seat_is_in_turn_and_an_unused_turn_goes_round() {
+        let seats = seats();
+        let whose = |now, last_posted| -> Vec<usize> {
+            (0..4).filter(|seat| seats[*seat].0.in_turn(now, last_posted)).collect()
+        };
+        assert_eq!(whose(400, 0), [0], "the turn begins");
+        assert_eq!(whose(409, 0), [0]);
+        assert_eq!((whose(410, 0), whose(420, 0), whose(440, 0)), (vec![1], vec![2], vec![0]));
+        assert_eq!(whose(415, 412), [0], "it posts, so it keeps its turn");
+        assert_eq!(whose(500, 499), [1], "the next turn");
+    }
+}
