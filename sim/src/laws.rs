@@ -132,7 +132,7 @@ fn progress(world: &World) -> Vec<String> {
         for tx in disk.given.keys().filter(|tx| !chain.includes(**tx)) {
             broken.push(format!("transaction {tx}, given to seat {seat}, is in no block"));
         }
-        let healed_ms = u64::try_from(world.plan.heal.as_millis()).expect("a run is short");
+        let healed_ms = world.origin_ms + u64::try_from(world.plan.heal.as_millis()).expect("a run is short");
         for (waited_ms, given_ms) in waits(&disk, &chain) {
             let bound_ms = ORDERED_MS_MAX + healed_ms.saturating_sub(given_ms);
             let trouble = matches!(world.plan.scenario, crate::Scenario::Faults | crate::Scenario::Mixed);
@@ -165,7 +165,7 @@ fn rules(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
     let highest = world.plan.honest().max_by_key(|seat| world.disks[*seat].lock().durable.len());
     let chain = world.chain(highest.expect("some are honest"));
-    let end_ms = u64::try_from(world.plan.end.as_millis()).expect("a run is short");
+    let end_ms = world.now_ms();
     let (mut seen, mut before) = (BTreeSet::new(), (0, 0));
     for block in chain.blocks() {
         let mut wrong = |what: &str| broken.push(format!("block {} should not be in the chain: {what}", block.height));

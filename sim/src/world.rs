@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use commonware_consensus::{
@@ -75,6 +75,8 @@ pub(crate) struct World {
     l1_lag_ms: Vec<Arc<AtomicU64>>,
     processes: BTreeMap<usize, Handle<()>>,
     boots: usize,
+    /// When everything was set up (ms): the times of the plan count from here.
+    pub(crate) origin_ms: u64,
     /// The highest block anywhere at the times that the laws look at.
     pub(crate) marks: laws::Marks,
 }
@@ -89,7 +91,7 @@ impl World {
         let l1_lag_ms =
             (0..plan.seats).map(|_| Arc::new(AtomicU64::new(dice.between(0, plan.l1_lag_ms_max + 1)))).collect();
         let (processes, marks) = (BTreeMap::new(), laws::Marks::default());
-        Self { context, plan, seats, l1, net, disks, l1_lag_ms, processes, boots: 0, marks }
+        Self { context, plan, seats, l1, net, disks, l1_lag_ms, processes, boots: 0, origin_ms: 0, marks }
     }
 
     async fn run(mut self) -> Outcome {
@@ -100,31 +102,38 @@ impl World {
                 None => self.boot(seat).await,
             }
         }
+        self.origin_ms = milliseconds(self.context.current());
         for (at_ms, action) in self.plan.actions.clone() {
             // Clients go on while all is repaired.
             if Duration::from_millis(at_ms) > self.plan.heal && !matches!(action, Action::Give(..)) {
                 continue;
             }
-            if self.now_ms() < at_ms && Duration::from_millis(at_ms) > self.plan.heal {
+            if self.now_ms() < self.origin_ms + at_ms && Duration::from_millis(at_ms) > self.plan.heal {
                 self.repair().await;
             }
-            self.context.sleep_until(UNIX_EPOCH + Duration::from_millis(at_ms)).await;
+            self.context.sleep_until(self.time(Duration::from_millis(at_ms))).await;
             self.act(action).await;
         }
         self.repair().await;
         for mark in laws::MARKS_MS {
-            self.context.sleep_until(UNIX_EPOCH + self.plan.end - Duration::from_millis(mark)).await;
+            self.context.sleep_until(self.time(self.plan.end - Duration::from_millis(mark))).await;
             let tips = self.plan.honest().map(|seat| self.disks[seat].lock().tip());
             self.marks.highest.push(tips.max().expect("most are honest"));
         }
-        self.context.sleep_until(UNIX_EPOCH + self.plan.end).await;
+        self.context.sleep_until(self.time(self.plan.end)).await;
         let blocked = self.net.oracle.blocked().await.expect("the network runs");
         let broken = laws::check(&self, &blocked);
         self.outcome(broken)
     }
 
-    fn now_ms(&self) -> u64 {
+    /// Milliseconds since the clock began.
+    pub(crate) fn now_ms(&self) -> u64 {
         milliseconds(self.context.current())
+    }
+
+    /// When something of the plan is due.
+    fn time(&self, since: Duration) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.origin_ms) + since
     }
 
     /// Ends all trouble, when its time has come.
@@ -133,7 +142,7 @@ impl World {
             return;
         }
         self.marks.repaired = true;
-        self.context.sleep_until(UNIX_EPOCH + self.plan.heal).await;
+        self.context.sleep_until(self.time(self.plan.heal)).await;
         self.net.set(self.plan.good).await;
         for lag in &self.l1_lag_ms {
             lag.fetch_min(self.plan.l1_lag_ms_max, Ordering::Relaxed);
