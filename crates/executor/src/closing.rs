@@ -126,14 +126,14 @@ impl Closing {
     }
 
     /// Wakes those who wait, to see what is new.
-    pub(crate) fn wake(&self) {
+    fn wake(&self) {
         // Whoever is about to sleep holds the lock until it does.
         drop(lock(&self.asleep));
         self.news.notify_all();
     }
 
     /// Waits for something of which [`Closing::wake`] tells, or until there will be no end.
-    pub(crate) fn wait(&self, is_over: impl Fn() -> bool) {
+    fn wait(&self, is_over: impl Fn() -> bool) {
         let is_over = || is_over() || self.given_up.load(Ordering::Acquire);
         let start = Instant::now();
         loop {

@@ -4,7 +4,7 @@ use std::{
     mem::take,
     num::NonZeroUsize,
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -17,7 +17,7 @@ use sluice_stf::{
     Error, Plan, Workspace,
     engine::Reader,
     execute_plan,
-    lanes::{Committer, Foresight, Lane, LedgerMemory},
+    lanes::{Committer, Lane, LedgerMemory},
 };
 use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
 
@@ -207,17 +207,16 @@ impl Executor {
         list: &BlockAccessList,
         committed: B256,
     ) -> Result<Outcome, crate::Error<S::Error>> {
-        let outcome = match self.foretold(plan, state, list, committed)? {
-            Some(outcome) => outcome,
-            // Something did not hold: the list is wrong, or transactions are skipped, which it does not tell. The long way knows.
-            None => {
-                let given = access_list_hash(list);
-                if given != committed {
-                    return Err(crate::Error::ListHash { given, committed });
-                }
-                self.execute_plan(plan, state)?
-            }
-        };
+        if let Some(outcome) = self.foretold(plan, state, list, committed) {
+            return Ok(outcome);
+        }
+        // Something did not hold: the list is wrong, or transactions are skipped, which it does not tell. The long way knows.
+        let given = access_list_hash(list);
+        if given != committed {
+            return Err(crate::Error::ListHash { given, committed });
+        }
+        metrics::counter!("executor_lists_not_used_total").increment(1);
+        let outcome = self.execute_plan(plan, state)?;
         if outcome.access_list != *list {
             return Err(crate::Error::WrongList { made: access_list_hash(&outcome.access_list), committed });
         }
@@ -231,64 +230,32 @@ impl Executor {
         state: &S,
         list: &BlockAccessList,
         committed: B256,
-    ) -> Result<Option<Outcome>, Error<S::Error>> {
+    ) -> Option<Outcome> {
         let mut kept = lock(&self.kept);
-        let Kept { workspaces, ledger, estimates, cuts } = &mut *kept;
-        let cuts = take(cuts);
-        let (runs, time) = estimates.cut(plan, 0..plan.len(), self.workers, &cuts);
-        let Some(pool) = self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) else {
-            return Ok(None);
-        };
+        let Kept { workspaces, estimates, cuts, .. } = &mut *kept;
+        // Without conflicts, it does not matter where runs end.
+        cuts.clear();
+        let (runs, time) = estimates.cut(plan, 0..plan.len(), self.workers, &[]);
         workspaces.resize_with(self.workers, Workspace::default);
         let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
-        let closing = Closing::new(self.workers);
-        let listed: OnceLock<Listed<'_>> = OnceLock::new();
-        let work = |listed: &Listed<'_>, lane: &mut Lane<'_>| {
-            let _guard = closing.guard();
-            listed.work(lane);
-            if listed.has_failed() {
-                closing.give_up();
-            } else if let Some(committer) = listed.take() {
-                closing.start(committer);
+        match self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) {
+            None => {
+                let listed = Listed::new(plan, list, committed, runs, 1);
+                listed.work(0, &Reader::new(state), own);
+                listed.end()
             }
-            closing.work();
-        };
-        pool.in_place_scope(|scope| {
-            for (id, workspace) in (1..).zip(others) {
-                let (work, listed, closing) = (&work, &listed, &closing);
-                scope.spawn(move |_| {
-                    // One checks the list while another reads it, because both take long.
-                    let is_right = id > 1 || access_list_hash(list) == committed;
-                    closing.wait(|| listed.get().is_some());
-                    let Some(listed) = listed.get() else { return };
-                    if !is_right {
-                        listed.fail();
+            Some(pool) => {
+                let listed = Listed::new(plan, list, committed, runs, self.workers);
+                pool.in_place_scope(|scope| {
+                    for (id, workspace) in (1..).zip(others) {
+                        let listed = &listed;
+                        scope.spawn(move |_| listed.work(id, &Reader::new(state), workspace));
                     }
-                    work(listed, &mut Lane::new(plan, id, &Reader::new(state), workspace));
+                    listed.work(0, &Reader::new(state), own);
                 });
+                listed.end()
             }
-            let reader = Reader::new(state);
-            let mut lane = Lane::new(plan, 0, &reader, own);
-            let committer = Committer::new(plan, self.workers, take(ledger));
-            match Listed::start(plan, Foresight::new(list, plan.len()), runs, committer, &mut lane) {
-                Ok(started) => {
-                    let listed = listed.get_or_init(|| started);
-                    closing.wake();
-                    work(listed, &mut lane);
-                    Ok(())
-                }
-                Err(error) => {
-                    closing.give_up();
-                    Err(reader.explain(error))
-                }
-            }
-        })?;
-        // Who checks the list may have come last.
-        let is_good = listed.get().is_some_and(|listed| !listed.has_failed());
-        Ok(closing.end().filter(|_| is_good).map(|(outcome, memory)| {
-            *ledger = memory;
-            outcome
-        }))
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 //!     │
 //!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
 //!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
-//!     ├──────► list: the same from an access list, where nothing is executed twice
+//!     ├──────► list: from an access list, every transaction alone, checked against the list and not committed
 //!     ├──────► closing: changes and access list, made by all workers
 //!     └──────► ahead: the state to execute on while the blocks before are still being sealed
 //! ```

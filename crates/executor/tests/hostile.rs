@@ -15,6 +15,7 @@ mod schedule;
 
 use std::{num::NonZeroUsize, time::Duration};
 
+use alloy_eips::eip7928::{BlockAccessIndex, CodeChange, SlotChanges};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use blocks::{
     BALANCER, COUNTER, FACTORY, FORWARDER, GIVER, HASHER, MISER, MORTAL, PAIRER, PHOENIX, block, child, creation,
@@ -560,6 +561,58 @@ fn falsified(list: &BlockAccessList) -> Vec<(&'static str, BlockAccessList)> {
             }),
         ),
         ("accounts are out of order", changed(&|list| list.swap(payer, counter))),
+        (
+            "an account is there twice",
+            changed(&|list| {
+                let again = list[payer].clone();
+                list.insert(payer, again);
+            }),
+        ),
+        (
+            "a change changes nothing",
+            changed(&|list| {
+                let mut again = list[payer].nonce_changes.last().cloned().expect("a sender has some");
+                again.block_access_index = BlockAccessIndex::new(24);
+                list[payer].nonce_changes.push(again);
+            }),
+        ),
+        (
+            "a change is after the last transaction",
+            changed(&|list| {
+                let mut more = list[payer].balance_changes.last().cloned().expect("a sender has some");
+                more.block_access_index = BlockAccessIndex::new(25);
+                more.post_balance += U256::from(1);
+                list[payer].balance_changes.push(more);
+            }),
+        ),
+        (
+            "a change comes too early",
+            changed(&|list| {
+                let change = &mut list[payer].nonce_changes[1];
+                change.block_access_index = BlockAccessIndex::new(change.block_access_index.get() - 1);
+            }),
+        ),
+        ("changes are out of order", changed(&|list| list[payer].balance_changes.swap(0, 1))),
+        (
+            "a slot changes and is read",
+            changed(&|list| {
+                let slot = list[counter].storage_changes[0].slot;
+                list[counter].storage_reads.push(slot);
+                list[counter].storage_reads.sort_unstable();
+            }),
+        ),
+        (
+            "a slot that changes never changes",
+            changed(&|list| {
+                list[counter].storage_changes.push(SlotChanges::new(U256::MAX, Vec::new()));
+            }),
+        ),
+        (
+            "an account is given code",
+            changed(&|list| {
+                list[payer].code_changes.push(CodeChange::new(BlockAccessIndex::new(3), Bytes::from_static(&[0])));
+            }),
+        ),
     ]
 }
 

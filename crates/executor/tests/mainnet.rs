@@ -6,9 +6,14 @@ mod vectors;
 use std::{num::NonZeroUsize, time::Duration};
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
+use revm::primitives::hardfork::SpecId;
 use sluice_executor::Executor;
-use sluice_stf::Plan;
-use sluice_types::access_list_hash;
+use sluice_stf::{
+    Plan, Workspace,
+    engine::Reader,
+    lanes::{Foresight, ToldLane, put_together},
+};
+use sluice_types::{Outcome, access_list_hash};
 use vectors::mainnet_blocks;
 
 #[test]
@@ -36,4 +41,40 @@ fn workers_give_what_sequential_execution_gives() {
             assert_eq!(outcome, expected, "block {} from its list, {workers} workers", block.number);
         }
     }
+}
+
+/// Two lanes take turns from the end of the block to its start, so that nothing that a transaction needs was executed before it.
+#[test]
+fn from_its_list_every_transaction_is_executed_alone() {
+    let executor = Executor::with_workers(NonZeroUsize::MIN);
+    let mut blocks_count = 0;
+    for block in &mainnet_blocks() {
+        // Before, accounts may be there and be empty, of which a list does not tell.
+        if !block.cfg.spec.is_enabled_in(SpecId::BYZANTIUM) {
+            continue;
+        }
+        blocks_count += 1;
+        let system_call = block.beacon_root.map(|root| (BEACON_ROOTS_ADDRESS, root));
+        let plan = Plan::ethereum(&block.cfg, &block.env, system_call, &block.txs);
+        let expected = executor.execute_plan(&plan, &block.state).unwrap();
+        let foresight = Foresight::new(&expected.access_list).expect("stf's lists are in order");
+        let reader = Reader::new(&block.state);
+        let (mut even, mut odd) = (Workspace::default(), Workspace::default());
+        let mut lanes = [&mut even, &mut odd].map(|workspace| ToldLane::new(&plan, &foresight, &reader, workspace));
+        let mut receipts: Vec<_> = (0..plan.len())
+            .rev()
+            .flat_map(|index| {
+                let receipt = lanes[index % 2].run(&plan, index..index + 1);
+                receipt.unwrap_or_else(|| panic!("block {}, transaction {index}", block.number))
+            })
+            .collect();
+        receipts.reverse();
+        assert!(lanes[0].start(&plan), "system calls of block {}", block.number);
+        let told = lanes.into_iter().map(ToldLane::end).collect();
+        let changes = foresight.changes(told).expect("all of the list was done");
+        let outcome = put_together(&plan, receipts.into_iter()).expect("the block has gas for all");
+        let outcome = Outcome { changes, access_list: expected.access_list.clone(), ..outcome };
+        assert_eq!(outcome, expected, "block {}", block.number);
+    }
+    assert_eq!(blocks_count, 33, "blocks since Byzantium");
 }

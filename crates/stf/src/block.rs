@@ -219,15 +219,25 @@ impl<'a> Plan<'a> {
 
     /// Why the transaction at `index` may not run when those before have used `gas_used`.
     pub(crate) fn refuses(&self, index: usize, gas_used: u64) -> Option<Skip> {
-        let gas_limit = match self.work {
+        self.sender(index)?;
+        let gas_limit = self.gas_limit_of(index);
+        let available = self.gas_limit.saturating_sub(gas_used);
+        (gas_limit > available).then_some(Skip::BlockGas { gas_limit, available })
+    }
+
+    /// True when those before the transaction at `index`, which may be a deposit, have left as much gas as it asks for.
+    pub(crate) fn has_gas_for(&self, index: usize, gas_used: u64) -> bool {
+        self.gas_limit_of(index) <= self.gas_limit.saturating_sub(gas_used)
+    }
+
+    fn gas_limit_of(&self, index: usize) -> u64 {
+        match self.work {
             Work::Ethereum { transactions, .. } => transactions[index].gas_limit,
             Work::Rollup { input, .. } => match &input.transactions[index].transaction {
                 Transaction::Signed(signed) => signed.gas_limit(),
-                Transaction::Deposit(_) => return None,
+                Transaction::Deposit(deposit) => deposit.gas_limit,
             },
-        };
-        let available = self.gas_limit.saturating_sub(gas_used);
-        (gas_limit > available).then_some(Skip::BlockGas { gas_limit, available })
+        }
     }
 
     /// Executes the transaction at `index`. What an executed one did stays in the machine, to be settled; a skipped one leaves

@@ -1,86 +1,307 @@
-//! What a block access list foretells, in the order in which it will be so.
+//! What a block access list tells: the state before every transaction, and what each must do.
 //!
 //! Source: EIP-7928. Change `i` of a list is there when transaction `i`, counted from 1, has executed; 0 is what the protocol does
 //! before.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeMap, vec, vec::Vec};
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use revm::bytecode::Bytecode;
-use sluice_types::{BlockAccessList, EMPTY_CODE_HASH};
+use sluice_types::{AccountChange, EMPTY_CODE_HASH, StateChanges};
 
-use crate::{reader::Failed, table::Table};
+use crate::{
+    ledger::storage,
+    table::{Moment, NONE, start_of},
+};
 
-/// One change.
-#[derive(Clone, Debug)]
-enum What {
-    Balance(U256),
-    Nonce(u64),
-    Code(B256, Bytes),
-    Slot(U256, U256),
+/// A list in which accounts, slots and changes are found quickly.
+#[derive(Debug)]
+pub struct Foresight<'l> {
+    list: &'l [AccountChanges],
+    /// The starts of its addresses, which are enough to find most.
+    starts: Vec<u64>,
+    /// Number of each account's first slot: first those that change, then those that are read.
+    first_slots: Vec<u32>,
+    slots_count: usize,
+    changes_count: usize,
+    /// Codes by account and place in its changes.
+    codes: BTreeMap<(u32, usize), (B256, Bytecode)>,
 }
 
-/// A list's changes, by the transaction that makes them.
-#[derive(Clone, Debug)]
-pub struct Foresight {
-    changes: Vec<(Address, What)>,
-    /// Where the changes of each access index end.
-    ends: Vec<usize>,
+/// What one lane saw of a list, all of it as the list says.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Changes of the list that its transactions made.
+    made: usize,
+    /// Accounts that they loaded, as they were before the block.
+    accounts: Vec<(u32, Moment)>,
+    /// Slots that they loaded, as they were before the block.
+    slots: Vec<(u32, U256)>,
+    /// Accounts that they destroyed.
+    destroyed: Vec<u32>,
 }
 
-impl Foresight {
-    /// Reads a list for a block of so many transactions. Changes after the last of them are left out; whoever compares the list
-    /// that execution makes finds them missing.
-    pub fn new(list: &BlockAccessList, transactions: usize) -> Self {
-        let mut by_index = vec![Vec::new(); transactions + 1];
-        let mut add = |index: u64, address: Address, what: What| {
-            if let Some(changes) = usize::try_from(index).ok().and_then(|index| by_index.get_mut(index)) {
-                changes.push((address, what));
-            }
+/// What a table knows of a list: row by row, where its accounts and slots stand in it.
+pub(crate) struct Telling<'a> {
+    foresight: &'a Foresight<'a>,
+    /// EIP-7928 index of the transaction that executes.
+    pub(crate) at: u64,
+    accounts: Vec<ToldAccount>,
+    slots: Vec<ToldSlot<'a>>,
+    told: Told,
+}
+
+struct ToldAccount {
+    /// Place in the list, or [`NONE`].
+    number: u32,
+    before: Moment,
+    /// Changes before the transaction that executes.
+    balances: usize,
+    nonces: usize,
+    codes: usize,
+    is_noted: bool,
+}
+
+struct ToldSlot<'a> {
+    number: u32,
+    before: U256,
+    changes: &'a [StorageChange],
+    /// Changes before the transaction that executes.
+    past: usize,
+    is_noted: bool,
+}
+
+/// How many changes come before an index.
+fn past<C>(changes: &[C], at: u64, index: impl Fn(&C) -> BlockAccessIndex) -> usize {
+    changes.partition_point(|change| index(change).get() < at)
+}
+
+impl<'l> Foresight<'l> {
+    /// Reads a list. `None` if anything in it is out of order or there twice, or code is malformed.
+    pub fn new(list: &'l [AccountChanges]) -> Option<Self> {
+        let mut foresight = Self {
+            list,
+            starts: list.iter().map(|account| start_of(&account.address)).collect(),
+            first_slots: Vec::with_capacity(list.len()),
+            slots_count: 0,
+            changes_count: 0,
+            codes: BTreeMap::new(),
         };
-        for account in list {
-            let address = account.address;
-            for change in &account.balance_changes {
-                add(change.block_access_index.get(), address, What::Balance(change.post_balance));
-            }
-            for change in &account.nonce_changes {
-                add(change.block_access_index.get(), address, What::Nonce(change.new_nonce));
-            }
-            for change in &account.code_changes {
-                let code = change.new_code.clone();
-                let hash = if code.is_empty() { EMPTY_CODE_HASH } else { keccak256(&code) };
-                add(change.block_access_index.get(), address, What::Code(hash, code));
-            }
+        let mut is_good = list.is_sorted_by(|a, b| a.address < b.address);
+        for (number, account) in (0..).zip(list) {
+            is_good &= account.balance_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index)
+                && account.nonce_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index)
+                && account.code_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index)
+                && account.storage_changes.is_sorted_by(|a, b| a.slot < b.slot)
+                && account.storage_reads.is_sorted_by(|a, b| a < b);
+            foresight.first_slots.push(u32::try_from(foresight.slots_count).ok()?);
+            foresight.slots_count += account.storage_changes.len() + account.storage_reads.len();
+            foresight.changes_count +=
+                account.balance_changes.len() + account.nonce_changes.len() + account.code_changes.len();
             for slot in &account.storage_changes {
-                for change in &slot.changes {
-                    add(change.block_access_index.get(), address, What::Slot(slot.slot, change.new_value));
-                }
+                is_good &= !slot.changes.is_empty()
+                    && slot.changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index);
+                foresight.changes_count += slot.changes.len();
+            }
+            for (place, change) in account.code_changes.iter().enumerate() {
+                let hash = if change.new_code.is_empty() { EMPTY_CODE_HASH } else { keccak256(&change.new_code) };
+                let code = Bytecode::new_raw_checked(change.new_code.clone()).ok()?;
+                foresight.codes.insert((number, place), (hash, code));
             }
         }
-        let mut ends = Vec::with_capacity(by_index.len());
-        let mut changes = Vec::new();
-        for mut more in by_index {
-            changes.append(&mut more);
-            ends.push(changes.len());
-        }
-        Self { changes, ends }
+        is_good.then_some(foresight)
     }
 
-    /// Puts into the table what is so before the transaction at `index`, when it already holds the first `known` changes. Gives how
-    /// many it holds then.
-    pub(crate) fn tell(&self, table: &mut Table<'_>, index: usize, known: usize) -> Result<usize, Failed> {
-        let end = self.ends.get(index).copied().unwrap_or(self.changes.len());
-        for (address, what) in self.changes.get(known..end).unwrap_or_default() {
-            match what {
-                What::Balance(balance) => table.foretell(*address, |info| info.balance = *balance)?,
-                What::Nonce(nonce) => table.foretell(*address, |info| info.nonce = *nonce)?,
-                What::Slot(key, value) => table.foretell_slot(*address, *key, *value)?,
-                What::Code(hash, code) => {
-                    let code = Bytecode::new_raw_checked(code.clone()).map_err(|_| Failed::Code(*hash))?;
-                    table.foretell(*address, |info| (info.code_hash, info.code) = (*hash, Some(code)))?;
-                }
+    fn account(&self, number: u32) -> Option<&'l AccountChanges> {
+        self.list.get(number as usize)
+    }
+
+    /// Place of an account in the list, or [`NONE`].
+    fn find(&self, address: &Address) -> u32 {
+        let start = start_of(address);
+        let first = self.starts.partition_point(|other| *other < start);
+        let same = self.starts[first..].partition_point(|other| *other == start);
+        let found = self.list[first..first + same].binary_search_by(|account| account.address.cmp(address));
+        found.ok().and_then(|place| u32::try_from(first + place).ok()).unwrap_or(NONE)
+    }
+
+    /// Number of a slot, or [`NONE`], and its changes.
+    fn find_slot(&self, number: u32, key: U256) -> (u32, &'l [StorageChange]) {
+        let Some(account) = self.account(number) else { return (NONE, &[]) };
+        let first = self.first_slots[number as usize];
+        let name = |place: usize| first + u32::try_from(place).expect("all slots together were counted so");
+        if let Ok(place) = account.storage_changes.binary_search_by(|slot| slot.slot.cmp(&key)) {
+            return (name(place), &account.storage_changes[place].changes);
+        }
+        let place = account.storage_reads.binary_search(&key);
+        (place.map_or(NONE, |place| name(account.storage_changes.len() + place)), &[])
+    }
+
+    /// What the block changes, if the lanes together made every change of the list and loaded all that is in it.
+    pub fn changes(&self, told: Vec<Told>) -> Option<StateChanges> {
+        let mut befores: Vec<Option<Moment>> = vec![None; self.list.len()];
+        let mut slots: Vec<Option<U256>> = vec![None; self.slots_count];
+        let (mut made, mut accounts_count, mut slots_count) = (0, 0, 0);
+        let mut destroyed = Vec::new();
+        for told in told {
+            made += told.made;
+            destroyed.extend(told.destroyed);
+            for (number, before) in told.accounts {
+                accounts_count += usize::from(befores[number as usize].replace(before).is_none());
+            }
+            for (number, before) in told.slots {
+                slots_count += usize::from(slots[number as usize].replace(before).is_none());
             }
         }
-        Ok(end.max(known))
+        if (made, accounts_count, slots_count) != (self.changes_count, self.list.len(), self.slots_count) {
+            return None;
+        }
+        destroyed.sort_unstable();
+        let mut accounts = Vec::with_capacity(self.list.len());
+        let mut codes = Vec::new();
+        for ((number, account), before) in (0..).zip(self.list).zip(befores.into_iter().flatten()) {
+            let was_destroyed = !destroyed.is_empty() && destroyed.binary_search(&number).is_ok();
+            let storage_wiped = was_destroyed && before.exists;
+            let now = self.moment(number, &before, [usize::MAX; 3]);
+            let first = self.first_slots[number as usize] as usize;
+            let ends = account.storage_changes.iter().zip(&slots[first..]).filter_map(|(slot, before)| {
+                let now = slot.changes.last()?.new_value;
+                let differs = if storage_wiped { !now.is_zero() } else { Some(now) != *before };
+                differs.then_some((slot.slot, now))
+            });
+            let storage = storage(ends, account.storage_changes.len());
+            if now != before || !storage.is_empty() || storage_wiped {
+                accounts.push((account.address, AccountChange { account: now.account(), storage_wiped, storage }));
+            }
+            if let Some(change) = account.code_changes.last()
+                && now.code_hash != before.code_hash
+                && now.code_hash != EMPTY_CODE_HASH
+            {
+                codes.push((now.code_hash, change.new_code.clone()));
+            }
+        }
+        Some(StateChanges { accounts: accounts.into_iter().collect(), codes: codes.into_iter().collect() })
+    }
+
+    /// An account after so many changes of its balance, nonce and code.
+    fn moment(&self, number: u32, before: &Moment, [balances, nonces, codes]: [usize; 3]) -> Moment {
+        let mut now = *before;
+        let Some(account) = self.account(number) else { return now };
+        let mut is_changed = false;
+        if let Some(change) = account.balance_changes[..balances.min(account.balance_changes.len())].last() {
+            now.balance = change.post_balance;
+            is_changed = true;
+        }
+        if let Some(change) = account.nonce_changes[..nonces.min(account.nonce_changes.len())].last() {
+            now.nonce = change.new_nonce;
+            is_changed = true;
+        }
+        if let Some(place) = codes.min(account.code_changes.len()).checked_sub(1) {
+            now.code_hash = self.codes[&(number, place)].0;
+            is_changed = true;
+        }
+        if is_changed {
+            now.exists = !now.is_empty();
+        }
+        now
+    }
+}
+
+impl<'a> Telling<'a> {
+    pub(crate) fn new(foresight: &'a Foresight<'a>) -> Self {
+        Self { foresight, at: 0, accounts: Vec::new(), slots: Vec::new(), told: Told::default() }
+    }
+
+    /// Takes note of the table's next row.
+    pub(crate) fn add(&mut self, address: &Address, before: Moment) {
+        let number = self.foresight.find(address);
+        self.accounts.push(ToldAccount { number, before, balances: 0, nonces: 0, codes: 0, is_noted: false });
+    }
+
+    /// Takes note of the table's next slot.
+    pub(crate) fn add_slot(&mut self, row: u32, key: U256, before: U256) {
+        let (number, changes) = self.foresight.find_slot(self.accounts[row as usize].number, key);
+        self.slots.push(ToldSlot { number, before, changes, past: 0, is_noted: false });
+    }
+
+    /// An account before the transaction that executes, and its code if the list has it.
+    pub(crate) fn account(&mut self, row: u32) -> (Moment, Option<&'a Bytecode>) {
+        let told = &mut self.accounts[row as usize];
+        let Some(account) = self.foresight.account(told.number) else { return (told.before, None) };
+        told.balances = past(&account.balance_changes, self.at, |change| change.block_access_index);
+        told.nonces = past(&account.nonce_changes, self.at, |change| change.block_access_index);
+        told.codes = past(&account.code_changes, self.at, |change| change.block_access_index);
+        let now = self.foresight.moment(told.number, &told.before, [told.balances, told.nonces, told.codes]);
+        let place = told.codes.checked_sub(1);
+        (now, place.map(|place| &self.foresight.codes[&(told.number, place)].1))
+    }
+
+    /// A slot before the transaction that executes.
+    pub(crate) fn slot(&mut self, slot: u32) -> U256 {
+        let told = &mut self.slots[slot as usize];
+        told.past = past(told.changes, self.at, |change| change.block_access_index);
+        told.past.checked_sub(1).map_or(told.before, |place| told.changes[place].new_value)
+    }
+
+    /// Checks what the transaction did to an account that it loaded.
+    pub(crate) fn check(&mut self, row: u32, start: &Moment, now: &Moment) -> bool {
+        let told = &mut self.accounts[row as usize];
+        let Some(account) = self.foresight.account(told.number) else { return false };
+        let (at, mut expected, mut made, mut is_good) = (self.at, *start, 0, true);
+        if let Some(change) = account.balance_changes.get(told.balances).filter(|c| c.block_access_index.get() == at) {
+            is_good &= change.post_balance != start.balance;
+            expected.balance = change.post_balance;
+            made += 1;
+        }
+        if let Some(change) = account.nonce_changes.get(told.nonces).filter(|c| c.block_access_index.get() == at) {
+            is_good &= change.new_nonce != start.nonce;
+            expected.nonce = change.new_nonce;
+            made += 1;
+        }
+        if account.code_changes.get(told.codes).is_some_and(|change| change.block_access_index.get() == at) {
+            expected.code_hash = self.foresight.codes[&(told.number, told.codes)].0;
+            is_good &= expected.code_hash != start.code_hash;
+            made += 1;
+        }
+        if made > 0 {
+            expected.exists = !expected.is_empty();
+        }
+        self.told.made += made;
+        if !core::mem::replace(&mut told.is_noted, true) {
+            self.told.accounts.push((told.number, told.before));
+        }
+        is_good && *now == expected
+    }
+
+    /// Checks what the transaction did to a slot that it loaded.
+    pub(crate) fn check_slot(&mut self, slot: u32, start: U256, now: U256) -> bool {
+        let told = &mut self.slots[slot as usize];
+        if told.number == NONE {
+            return false;
+        }
+        if !core::mem::replace(&mut told.is_noted, true) {
+            self.told.slots.push((told.number, told.before));
+        }
+        match told.changes.get(told.past).filter(|change| change.block_access_index.get() == self.at) {
+            Some(change) => {
+                self.told.made += 1;
+                change.new_value == now && now != start
+            }
+            None => now == start,
+        }
+    }
+
+    /// Takes note that an account is destroyed, of which the transaction loaded so many slots. If it was not also created, others
+    /// may have been in its storage, and must not be in the list.
+    pub(crate) fn destroy(&mut self, row: u32, is_created: bool, loaded_slots: usize) -> bool {
+        let number = self.accounts[row as usize].number;
+        let Some(account) = self.foresight.account(number) else { return false };
+        self.told.destroyed.push(number);
+        is_created || account.storage_changes.len() + account.storage_reads.len() == loaded_slots
+    }
+
+    pub(crate) fn into_told(self) -> Told {
+        self.told
     }
 }

@@ -5,8 +5,8 @@
 //! execution would have had, and are committed; where not, it is executed again, now on all that came before. Either way the
 //! result is that of [`execute_block`](crate::execute_block), whatever the lanes had foreseen.
 //!
-//! With a block access list there is nothing to guess: a lane takes what the list [foretells](Foresight), any transaction can be
-//! executed without those before it, and whatever does not hold shows that the list is wrong.
+//! With a block access list there is nothing to guess and nothing to commit: a [`ToldLane`] executes any transaction without those
+//! before it, and whatever is not as the list [foretells](Foresight) shows that the list is wrong.
 //!
 //! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
 
@@ -27,7 +27,8 @@ use crate::{
 
 pub use crate::{
     bulk::{Bulk, Chunk},
-    foresight::Foresight,
+    foresight::{Foresight, Told},
+    foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
     products::{Share, Sorted},
 };
@@ -41,8 +42,6 @@ pub struct Lane<'a> {
     rows: Vec<u32>,
     /// The same of slots.
     slots: Vec<u32>,
-    /// Changes of a list that the table holds.
-    told: usize,
 }
 
 /// What a lane foresees of a run of transactions.
@@ -86,7 +85,6 @@ impl<'a> Lane<'a> {
             machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
             rows: Vec::new(),
             slots: Vec::new(),
-            told: 0,
         }
     }
 
@@ -117,25 +115,6 @@ impl<'a> Lane<'a> {
                 },
             };
             *name = table.put_slot(row, slot.key, slot.now);
-        }
-    }
-
-    /// Executes transactions on what a list foretells of those before them. Runs of a lane go forward, and a lane that does this
-    /// neither learns nor commits afterwards.
-    ///
-    /// What it cannot do, because the list or a read is bad, is not foreseen.
-    pub fn run_from(&mut self, plan: &Plan<'_>, foresight: &Foresight, transactions: Range<usize>) -> Run {
-        let table = self.machine.table_mut();
-        match foresight.tell(table, transactions.start, self.told) {
-            Ok(told) => {
-                self.told = told;
-                self.run(plan, transactions)
-            }
-            Err(_) => {
-                let nothing = || Foreseen { receipt: None, accounts_end: 0, slots_end: 0 };
-                let done = transactions.clone().map(|_| nothing()).collect();
-                Run { lane: self.id, first: transactions.start, done, accounts: Vec::new(), slots: Vec::new() }
-            }
         }
     }
 
@@ -259,11 +238,6 @@ impl Committer {
         }
         committed.commits.push(self.ledger.publish());
         Ok(committed)
-    }
-
-    /// Commits the run that is next if all of it holds. Otherwise gives up: what was committed then is of no use.
-    pub fn commit_all(&mut self, plan: &Plan<'_>, mut run: Run) -> bool {
-        (0..run.done.len()).all(|place| self.keep(plan, &mut run, place))
     }
 
     /// Commits the transaction at this place of a run, if it was foreseen and all of that still holds.

@@ -17,7 +17,7 @@ use alloy_primitives::{
 use revm::bytecode::Bytecode;
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH};
 
-use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX};
+use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX, start_of};
 
 /// One change of one thing, which knows the change before it.
 #[derive(Clone)]
@@ -182,6 +182,16 @@ pub(crate) struct Ledger {
 
 /// Slots up to which a map is quicker made by inserting them than by laying them out in a list first.
 const INSERTED_MAX: usize = 12;
+
+/// A map of slots in order, which are at most `most`.
+pub(crate) fn storage(entries: impl Iterator<Item = (U256, U256)>, most: usize) -> BTreeMap<U256, U256> {
+    if most > INSERTED_MAX {
+        return entries.collect();
+    }
+    let mut storage = BTreeMap::new();
+    storage.extend(entries);
+    storage
+}
 
 /// What several tables need: rows by key, because each numbers them differently, and what they have not yet heard of.
 #[derive(Default)]
@@ -507,14 +517,14 @@ impl Ledger {
     pub(crate) fn keys(&self) -> Vec<(u64, u32)> {
         let count = self.rows.len() + self.settled.iter().map(|settled| settled.rows.len()).sum::<usize>();
         let mut keys = Vec::with_capacity(count);
-        keys.extend((0..).zip(&self.rows).map(|(row, known)| (start(&known.address), row)));
+        keys.extend((0..).zip(&self.rows).map(|(row, known)| (start_of(&known.address), row)));
         let mut first = self.rows.len();
         for settled in &self.settled {
             let mut named = settled.named.iter().map(|(row, _)| *row).peekable();
             for (row, known) in (0..).zip(&settled.rows) {
                 if named.next_if_eq(&row).is_none() {
                     let first = u32::try_from(first).expect("a block touches fewer than 2^32 accounts");
-                    keys.push((start(&known.address), first + row));
+                    keys.push((start_of(&known.address), first + row));
                 }
             }
             first += settled.rows.len();
@@ -554,10 +564,6 @@ impl Ledger {
         let address = |row: u32| self.account(row).0.address;
         a.cmp(&b).then_with(|| address(i).cmp(&address(j)))
     }
-}
-
-fn start(address: &Address) -> u64 {
-    u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"))
 }
 
 impl LedgerRow {
@@ -619,12 +625,7 @@ impl LedgerRow {
         let differs = |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
         let slots = sorted.iter().map(|(_, slot)| &slots[*slot as usize]).filter(differs);
         let entries = slots.map(|slot| (slot.key, slot.now));
-        let mut storage = BTreeMap::new();
-        if sorted.len() > INSERTED_MAX {
-            storage = entries.collect();
-        } else {
-            storage.extend(entries);
-        }
+        let storage = storage(entries, sorted.len());
         if self.now == self.before && storage.is_empty() && !wiped {
             return None;
         }

@@ -12,6 +12,8 @@
 //!                  └─────► lanes, ahead of each other ─┘             journal and table under it ──► reader ──► StateRead
 //!                               │
 //!      changes, access list ◄── ledger: what is committed, and the judge of what was executed ahead
+//!
+//! BlockAccessList ──► foresight ──► foretold: every transaction alone, checked against the list
 //! ```
 //!
 //! Invariants:
@@ -35,6 +37,7 @@ mod effects;
 pub mod engine;
 mod error;
 mod foresight;
+mod foretold;
 mod genesis;
 mod handler;
 mod history;

@@ -24,6 +24,7 @@ use sluice_types::{Account, EMPTY_CODE_HASH};
 
 use crate::{
     codes::Codes,
+    foresight::Telling,
     reader::{Failed, Source},
     warm::Warm,
 };
@@ -91,8 +92,6 @@ pub(crate) struct AccountRow {
     pub(crate) last_slot: u32,
     /// What the parent's state holds in its storage is no longer there.
     pub(crate) storage_gone: bool,
-    /// It holds what a list foretells, which nobody may have committed.
-    is_foretold: bool,
     /// The run whose roll-back knows this row.
     saved_in: u32,
 }
@@ -149,8 +148,6 @@ pub(crate) struct SlotRow {
     pub(crate) previous: u32,
     /// As [`AccountRow::is_foreseen`].
     pub(crate) is_foreseen: bool,
-    /// As [`AccountRow::is_foretold`].
-    is_foretold: bool,
     saved_in: u32,
 }
 
@@ -227,6 +224,8 @@ pub(crate) struct Table<'a> {
     /// The run that executes, when runs are rolled back.
     run: u32,
     saved: Saved,
+    /// What a list tells, when the block is executed from one. Rows then hold what it says at the transaction that executes.
+    pub(crate) telling: Option<Telling<'a>>,
 }
 
 impl<'a> Table<'a> {
@@ -255,6 +254,7 @@ impl<'a> Table<'a> {
             // Rows that no run has saved are marked with zero.
             run: 1,
             saved: Saved::default(),
+            telling: None,
         }
     }
 
@@ -272,13 +272,31 @@ impl<'a> Table<'a> {
 
     /// Row of an account, which is read when it is new.
     pub(crate) fn row(&mut self, address: Address) -> Result<u32, Failed> {
-        match self.known(&address) {
-            Some(row) => Ok(row),
-            None => {
-                let now = self.state.account(address)?.into();
-                Ok(self.insert(address, now))
-            }
+        let row = match self.known(&address) {
+            Some(row) => row,
+            None => self.read(address)?,
+        };
+        if self.accounts[row as usize].account.transaction_id != self.tx {
+            self.tell(row);
         }
+        Ok(row)
+    }
+
+    fn read(&mut self, address: Address) -> Result<u32, Failed> {
+        let now = self.state.account(address)?.into();
+        Ok(self.insert(address, now))
+    }
+
+    /// Puts into a row what a list says of it, if there is one.
+    fn tell(&mut self, row: u32) {
+        let Some(telling) = &mut self.telling else { return };
+        let (now, code) = telling.account(row);
+        let account = &mut self.accounts[row as usize];
+        let code = match code {
+            None if account.account.info.code_hash == now.code_hash => account.account.info.code.take(),
+            code => code.cloned(),
+        };
+        account.set(now, code);
     }
 
     fn insert(&mut self, address: Address, now: Moment) -> u32 {
@@ -293,10 +311,12 @@ impl<'a> Table<'a> {
             slack: U256::MAX,
             last_slot: NONE,
             storage_gone: !now.exists,
-            is_foretold: false,
             saved_in: 0,
         };
         account.set(now, None);
+        if let Some(telling) = &mut self.telling {
+            telling.add(&address, now);
+        }
         self.accounts.push(account);
         self.row_of.insert(address, row);
         row
@@ -327,7 +347,7 @@ impl<'a> Table<'a> {
         }
         let row = match known {
             Some(row) => row,
-            None => self.row(address)?,
+            None => self.read(address)?,
         };
         self.enter(row);
         Ok((row, is_cold))
@@ -336,10 +356,13 @@ impl<'a> Table<'a> {
     /// Marks an account as loaded and warm in this transaction.
     pub(crate) fn enter(&mut self, row: u32) {
         let tx = self.tx;
+        if self.telling.is_some() && self.accounts[row as usize].account.transaction_id != tx {
+            self.tell(row);
+        }
         let account = &mut self.accounts[row as usize];
         if account.account.transaction_id != tx {
             account.start = account.now();
-            account.is_foreseen = account.saved_in == self.run || account.is_foretold;
+            account.is_foreseen = account.saved_in == self.run;
             account.seen.set(0);
             account.slack = U256::MAX;
             account.account.status =
@@ -402,8 +425,11 @@ impl<'a> Table<'a> {
         };
         let known = &mut self.slots[slot as usize];
         if known.slot.transaction_id != self.tx {
-            known.is_foreseen = known.saved_in == self.run || known.is_foretold;
+            known.is_foreseen = known.saved_in == self.run;
             self.loaded_slots.push(slot);
+            if let Some(telling) = &mut self.telling {
+                known.slot.present_value = telling.slot(slot);
+            }
         }
         known.slot.mark_warm_with_transaction_id(self.tx);
         Ok((slot, is_cold))
@@ -413,16 +439,11 @@ impl<'a> Table<'a> {
         let slot = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
         let Place(account, key) = place;
         let previous = replace(&mut self.accounts[account as usize].last_slot, slot);
+        if let Some(telling) = &mut self.telling {
+            telling.add_slot(account, key, value);
+        }
         let value = EvmStorageSlot::new(value, TransactionId::ZERO);
-        self.slots.push(SlotRow {
-            account,
-            key,
-            slot: value,
-            previous,
-            is_foreseen: false,
-            is_foretold: false,
-            saved_in: 0,
-        });
+        self.slots.push(SlotRow { account, key, slot: value, previous, is_foreseen: false, saved_in: 0 });
         self.slot_of.insert(place, slot);
         slot
     }
@@ -521,27 +542,6 @@ impl<'a> Table<'a> {
         account.account.info.nonce = nonce;
     }
 
-    /// Takes over what a list foretells of an account: some part of it changes.
-    pub(crate) fn foretell(&mut self, address: Address, change: impl FnOnce(&mut AccountInfo)) -> Result<(), Failed> {
-        let row = self.row(address)?;
-        let account = &mut self.accounts[row as usize];
-        account.is_foretold = true;
-        change(&mut account.account.info);
-        account.exists = !account.now().is_empty();
-        if let Some(code) = account.account.info.code.as_ref().filter(|code| !code.is_empty()) {
-            self.new_codes.entry(account.account.info.code_hash).or_insert_with(|| code.clone());
-        }
-        Ok(())
-    }
-
-    /// Takes over what a list foretells of a slot.
-    pub(crate) fn foretell_slot(&mut self, address: Address, key: U256, value: U256) -> Result<(), Failed> {
-        let row = self.row(address)?;
-        let slot = self.put_slot(row, key, value);
-        self.slots[slot as usize].is_foretold = true;
-        Ok(())
-    }
-
     /// Row of an account that others have committed, which is not read when it is new.
     pub(crate) fn row_for(&mut self, address: Address, now: Moment) -> u32 {
         match self.known(&address) {
@@ -617,4 +617,9 @@ pub(crate) fn end(row: &AccountRow, spec: SpecId) -> End {
     } else {
         End::Stays
     }
+}
+
+/// The start of an address, by which most are told apart.
+pub(crate) fn start_of(address: &Address) -> u64 {
+    u64::from_be_bytes(*address.first_chunk().expect("an address has 20 bytes"))
 }

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use sluice_stf::{
     Plan, Workspace,
     engine::{Engine, Payment, Reader, Refusal},
-    lanes::{Committer, Foresight, Lane, LedgerMemory},
+    lanes::{Committer, Foresight, Lane, LedgerMemory, ToldLane, put_together},
 };
 use sluice_types::{BlockAccessList, Outcome, SignedTransaction};
 use vectors::{MapState, testdata};
@@ -234,15 +234,14 @@ fn foretold(
     list: &BlockAccessList,
     workspace: &mut Workspace,
 ) -> Result<Outcome, String> {
+    let wrong = "it was not as its list foretells";
     let reader = Reader::new(state);
-    let mut lane = Lane::new(plan, 0, &reader, workspace);
-    let mut committer = Committer::new(plan, 1, LedgerMemory::default());
-    committer.start(plan, &mut lane).map_err(|error| error.to_string())?;
-    let run = lane.run_from(plan, &Foresight::new(list, 1), 0..1);
-    if !committer.commit_all(plan, run) {
-        return Err("it was not as its list foretells".into());
-    }
-    Ok(committer.finish().0)
+    let foresight = Foresight::new(list).ok_or("its list is out of order")?;
+    let mut lane = ToldLane::new(plan, &foresight, &reader, workspace);
+    let receipts = lane.start(plan).then(|| lane.run(plan, 0..1)).flatten().ok_or(wrong)?;
+    let changes = foresight.changes(vec![lane.end()]).ok_or("not all of its list was done")?;
+    let outcome = put_together(plan, receipts.into_iter()).ok_or(wrong)?;
+    Ok(Outcome { changes, access_list: list.clone(), ..outcome })
 }
 
 /// Runs one entry: one transaction after another, ahead on a lane, and from its access list. Errors: what differs.
