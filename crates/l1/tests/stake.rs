@@ -119,7 +119,7 @@ fn reason(error: Error) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_seats_are_locked_read_back_certify_a_batch_and_one_is_slashed() {
-    stake_of(Kind::Embedded).await;
+    Box::pin(stake_of(Kind::Embedded)).await;
 }
 
 /// The contracts' points are checked by precompiles, of which each client has its own.
@@ -129,7 +129,7 @@ async fn the_same_on_anvil() {
         println!("skipped: SLUICE_ANVIL does not name an anvil binary");
         return;
     };
-    stake_of(Kind::Anvil { path: Some(path.into()) }).await;
+    Box::pin(stake_of(Kind::Anvil { path: Some(path.into()) })).await;
 }
 
 async fn stake_of(kind: Kind) {

@@ -15,7 +15,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use crate::{
     Clock, Config, Error, block_bytes_max,
     pool::{Content, Pool, PoolTransaction, Rejection, Rules, SenderState, recover},
-    propose::has_messages,
+    propose::{ORIGIN_MARGIN, has_messages},
     share::Share,
     tip::Tip,
 };
@@ -250,6 +250,11 @@ impl Shared {
         self.tip.read().clone()
     }
 
+    /// See [`ORIGIN_MARGIN`].
+    pub(crate) fn origin_margin(&self) -> u64 {
+        if self.share.is_some() { ORIGIN_MARGIN } else { 0 }
+    }
+
     /// Hash of an L2 block that is sealed here, if it is.
     pub(crate) fn sealed_hash(&self, number: L2Number) -> Result<Option<B256>, Error> {
         let (newest, hash) = *self.sealed.lock();
@@ -268,7 +273,7 @@ impl Shared {
             metrics::gauge!("sequencer_pool_bytes").set(pool.bytes() as f64);
             pool.has_work()
         };
-        if work || has_messages(&self.store, &self.tip(), self.clock.now_ms())? {
+        if work || has_messages(&self.store, &self.tip(), self.origin_margin(), self.clock.now_ms())? {
             self.engine.wake();
         }
         Ok(())

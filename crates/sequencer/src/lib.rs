@@ -51,7 +51,7 @@ pub use hot::{
     HOT_BLOCKS_MAX, HOT_CALLS_MAX, HOT_LOCATIONS_MAX, HOT_SAMPLE, HOT_SHARE, HOT_WORDS_MAX, HOT_WRITES_MIN, HotKeys,
 };
 pub use pool::{Content, PoolTransaction, Rejection};
-pub use propose::BLOCK_MESSAGES_MAX;
+pub use propose::{BLOCK_MESSAGES_MAX, ORIGIN_MARGIN};
 pub use service::{Sequencer, start};
 pub use share::{FLOOD_AFTER_MS, WATCHED_MAX};
 pub use verify::{CLOCK_AHEAD_MS_MAX, ORIGIN_BEHIND_S_MAX};

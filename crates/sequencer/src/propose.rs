@@ -23,6 +23,10 @@ use crate::{
 /// Most inbox messages that one block consumes, whatever gas they ask for: forced bytes that do not decode ask for none.
 pub const BLOCK_MESSAGES_MAX: usize = 1_024;
 
+/// L1 blocks by which the origin of a proposal stays below the newest that may be built on, where others must agree: they may see L1
+/// later, and would have to wait.
+pub const ORIGIN_MARGIN: u64 = 1;
+
 /// What the engine asks for, and what the proposer adds of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -31,6 +35,8 @@ pub(crate) struct Request {
     /// Blocks below that were not decided when it was asked for.
     pub(crate) undecided: Vec<Arc<OrderedBlock>>,
     pub(crate) reason: Reason,
+    /// L1 blocks by which the origin stays below the newest that may be built on.
+    pub(crate) origin_margin: u64,
     pub(crate) beneficiary: Address,
     pub(crate) now_ms: u64,
 }
@@ -60,7 +66,8 @@ pub(crate) fn propose(
         return Ok(None);
     };
     let timestamp_ms = request.now_ms.max(base.timestamp_ms);
-    let origin = match next_origin(store, base.l1_origin, timestamp_ms / 1_000) {
+    let confirmed = confirmed_head(store).saturating_sub(request.origin_margin);
+    let origin = match next_origin(store, base.l1_origin, confirmed, timestamp_ms / 1_000) {
         // What is not decided may be given up, and with it what L1 gave up.
         Err(Error::OriginReplaced { .. }) if !undecided.is_empty() => None,
         origin => origin?,
@@ -100,18 +107,24 @@ pub(crate) fn propose(
 }
 
 /// Whether the inbox holds a message that a block could consume now.
-pub(crate) fn has_messages(store: &Store, tip: &Tip, now_ms: u64) -> Result<bool, Error> {
+pub(crate) fn has_messages(store: &Store, tip: &Tip, origin_margin: u64, now_ms: u64) -> Result<bool, Error> {
     let parent = (tip.l1_origin.number, tip.l1_origin.hash);
-    let Some(origin) = next_origin(store, parent, now_ms / 1_000)? else { return Ok(false) };
+    let confirmed = confirmed_head(store).saturating_sub(origin_margin);
+    let Some(origin) = next_origin(store, parent, confirmed, now_ms / 1_000)? else { return Ok(false) };
     Ok(next_messages(store, tip.inbox_count, origin.number)?.0 > 0)
 }
 
-/// The L1 block to build on: the highest that is confirmed and not after `timestamp`, but never before the parent's.
+/// The L1 block to build on: the highest up to `confirmed` that is not after `timestamp`, but never before the parent's.
 ///
 /// `None` when the L1 view does not hold it yet.
-fn next_origin(store: &Store, parent: (L1Number, B256), timestamp: u64) -> Result<Option<L1Origin>, Error> {
+fn next_origin(
+    store: &Store,
+    parent: (L1Number, B256),
+    confirmed: u64,
+    timestamp: u64,
+) -> Result<Option<L1Origin>, Error> {
     // L1 timestamps ascend: find the first block above the parent's origin that is still in the future.
-    let (mut low, mut high) = (parent.0.0, confirmed_head(store).max(parent.0.0));
+    let (mut low, mut high) = (parent.0.0, confirmed.max(parent.0.0));
     while low < high {
         let middle = low + (high - low).div_ceil(2);
         match store.l1_block(L1Number(middle))? {

@@ -118,7 +118,8 @@ impl Sequencer {
         match event {
             Event::Propose { height, parent, undecided, reason, reply } => {
                 let now_ms = self.shared.clock.now_ms();
-                let request = Request { height, parent, undecided, reason, beneficiary: self.beneficiary, now_ms };
+                let (origin_margin, beneficiary) = (self.shared.origin_margin(), self.beneficiary);
+                let request = Request { height, parent, undecided, reason, origin_margin, beneficiary, now_ms };
                 self.send(Job::Propose { request, reply }).await?;
             }
             Event::Finalized { block, certificate, done } => {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use sluice_ordering::Reason;
+use sluice_ordering::{Message, Reason, To};
 use sluice_types::{Height, L2Number, OrderedBlock, RollupId};
 use tokio::time::timeout;
 
 use super::rig::*;
-use crate::CLOCK_AHEAD_MS_MAX;
+use crate::{CLOCK_AHEAD_MS_MAX, ORIGIN_MARGIN};
 
 /// Long enough for an opinion that comes at once, short enough to wait for one that does not.
 const A_WHILE: Duration = Duration::from_millis(100);
@@ -139,4 +139,39 @@ async fn a_decided_block_waits_until_its_origin_is_seen() {
     extend_l1(&rig.store, vec![vec![]; 3]);
     durable.await.unwrap();
     assert_eq!(rig.store.heads().executed, L2Number(1));
+}
+
+#[tokio::test]
+async fn a_seat_builds_on_l1_a_block_deeper_than_it_votes_for() {
+    let (rig, _ends) = Rig::seat();
+    let alone = Rig::new();
+    for rig in [&rig, &alone] {
+        extend_l1(&rig.store, vec![vec![]; 3]);
+    }
+    let (ours, theirs) =
+        (rig.propose(Reason::Heartbeat).await.unwrap(), alone.propose(Reason::Heartbeat).await.unwrap());
+    assert_eq!(ours.l1_origin.0 + ORIGIN_MARGIN, theirs.l1_origin.0);
+    assert_eq!(rig.verify_on(&[], &theirs).await.await.unwrap(), Ok(()), "what is confirmed here gets the vote");
+}
+
+#[tokio::test]
+async fn transactions_go_to_the_leaders_and_to_everybody_when_they_wait() {
+    let (rig, mut ends) = Rig::seat();
+    let raw = user(0).pay(0, 1);
+    rig.submit(&raw).await.unwrap();
+    let (to, handed_over) = ends.outgoing.recv().await.unwrap();
+    assert_eq!(to, To::Leaders);
+    // Another seat that gets the message has the transaction, and does not send it on.
+    let (other, mut others_ends) = Rig::seat();
+    assert!(others_ends.incoming.put(Message { from: 1, bytes: handed_over.clone() }));
+    while other.pool.status().0 == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(other.propose(Reason::Work).await.unwrap().sections[0].transactions, [raw]);
+    other.set_clock(GENESIS_TIMESTAMP + 200_000);
+    assert!(timeout(A_WHILE * 5, others_ends.outgoing.recv()).await.is_err());
+    // Still waiting here a second later.
+    rig.set_clock(GENESIS_TIMESTAMP + 200_000);
+    let (to, flooded) = timeout(A_WHILE * 50, ends.outgoing.recv()).await.unwrap().unwrap();
+    assert_eq!((to, flooded), (To::All, handed_over));
 }

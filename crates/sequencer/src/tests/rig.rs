@@ -9,7 +9,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, keccak256};
 use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
 use sluice_executor::Executor;
-use sluice_ordering::{EVENTS_MAX, Event, Reason, Wake, handle};
+use sluice_ordering::{EVENTS_MAX, Event, Line, PeersEnd, Reason, Wake, handle, peers};
 use sluice_store::{Genesis, L1Block, L1BlockData, L1Update, Store};
 use sluice_types::{
     Account, Certificate, ChainConfig, GenesisAccount, Height, InboxMessage, L1Contracts, L1FeeParams, L1Number,
@@ -189,12 +189,24 @@ impl Rig {
     }
 
     pub(super) fn on(store: Store) -> Self {
+        Self::with_line(store, None)
+    }
+
+    /// One seat of several, and the engine's ends of its lines to the others.
+    pub(super) fn seat() -> (Self, PeersEnd) {
+        let store = Store::in_memory(&genesis(config())).unwrap();
+        extend_l1(&store, vec![vec![], vec![], vec![]]);
+        let (transactions, _, ends) = peers();
+        (Self::with_line(store, Some(transactions)), ends)
+    }
+
+    fn with_line(store: Store, line: Option<Line>) -> Self {
         let clock_ms = Arc::new(AtomicU64::new((GENESIS_TIMESTAMP + 100_000) * 1_000));
         let reading = clock_ms.clone();
         let clock = Clock::new(move || reading.load(Ordering::Relaxed));
         let (engine, wake) = handle();
         let config = Config { clock, ..Config::new(BENEFICIARY) };
-        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, None).unwrap();
+        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, line).unwrap();
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let task = tokio::spawn(sequencer.run(receiver));
         Self { tip: start(&store), store, pool, clock_ms, events, task, _wake: wake }
