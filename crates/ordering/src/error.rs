@@ -10,7 +10,7 @@ pub enum Error {
     #[error("the sequencer key is not a secp256k1 secret key; give 32 bytes between 1 and the order of the curve")]
     Key,
     /// A certificate of an engine that this version does not know.
-    #[error("certificate scheme {0} is unknown; this version knows 0 (one sequencer)")]
+    #[error("certificate scheme {0} is not that of one sequencer (0)")]
     Scheme(u8),
     /// The proof is not a canonical recoverable signature.
     #[error(

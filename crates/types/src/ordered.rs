@@ -59,7 +59,8 @@ pub struct Certificate {
     pub height: Height,
     /// Hash of the ordered block.
     pub block_hash: B256,
-    /// Which engine made it: 0 = one sequencer, a 65-byte recoverable ECDSA signature over [`Certificate::digest`].
+    /// Which engine made it: 0 = one sequencer, a 65-byte recoverable ECDSA signature over [`Certificate::digest`]; 1 = a committee,
+    /// whose proof covers the hash. A committee's certificate decides every block below its own, too.
     pub scheme: u8,
     /// Signature(s) in the scheme's own shape.
     pub proof: Bytes,
