@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of the settling room. Node-local: they change when a batch is cut, never what it means.
+/// Settings of the settling room. They change when a batch is cut, never what it means. Node-local, except in a committee, whose nodes
+/// must all cut the same batches: there all but `poll_ms` must be equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
