@@ -231,8 +231,10 @@ fn evidence(world: &World) -> Vec<String> {
             broken.push(format!("seat {seat} is accused and did nothing wrong"));
         }
     }
-    for (seat, kind) in world.plan.liars.iter().filter(|(_, kind)| kind.convicts_itself()) {
-        if !convicted.contains(&u32::try_from(*seat).expect("seats are few")) {
+    for (seat, kind) in &world.plan.liars {
+        // Twins may be of one mind, and only what both said before all convicts them.
+        let said = world.spoken.get(seat).is_some_and(|spoken| *kind == Kind::Twins && spoken.contradicts());
+        if (kind.contradicts_itself() || said) && !convicted.contains(&u32::try_from(*seat).expect("seats are few")) {
             broken.push(format!("nobody has evidence against seat {seat}, {kind:?}"));
         }
     }

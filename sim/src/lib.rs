@@ -28,6 +28,7 @@ mod laws;
 mod network;
 mod plan;
 mod rules;
+mod spoken;
 mod world;
 
 pub use plan::{Kind, Plan, Scenario};

@@ -11,7 +11,7 @@ use commonware_runtime::{IoBuf, Quota, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZU32, NZUsize, Probability};
 use sluice_simplex::{BLOCK_BYTES_MAX, Channels, SEATS_MAX};
 
-use crate::plan::Weather;
+use crate::{plan::Weather, spoken::Spoken};
 
 /// Room for a block and what goes around it.
 const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
@@ -19,6 +19,8 @@ const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
 const QUOTA: Quota = Quota::per_second(NZU32!(4_096));
 /// How many channels there are.
 const CHANNELS: u64 = 6;
+/// The place of the votes among them.
+const VOTES: usize = 0;
 
 /// A channel that is not shared.
 pub(crate) type Plain = (simulated::Sender<PublicKey, Context>, Receiver<PublicKey>);
@@ -80,16 +82,19 @@ impl Net {
 }
 
 /// Divides channels between two that have the same name. One that has its name to itself takes the first half.
+/// `spoken` hears the votes that they send.
 pub(crate) fn divide(
     context: &Context,
     plain: Vec<Plain>,
     [first, second]: [Audience; 2],
+    spoken: &Spoken,
 ) -> [Channels<impl commonware_p2p::Sender<PublicKey = PublicKey>, Receiver<PublicKey>>; 2] {
-    let route = forwarder(Arc::new([first.clone(), second.clone()]));
+    let audiences = Arc::new([first.clone(), second.clone()]);
     let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
-    for (sender, receiver) in plain {
+    for (channel, (sender, receiver)) in plain.into_iter().enumerate() {
+        let route = forwarder(audiences.clone(), (channel == VOTES).then(|| spoken.clone()));
         let (to_first, to_second) = (first.clone(), second.clone());
-        let (one, other) = sender.split_with(route.clone());
+        let (one, other) = sender.split_with(route);
         let (first, second) = receiver.split_with(context.child("divided"), move |(from, _): &(PublicKey, IoBuf)| {
             let hears = |audience: &Audience| audience.as_ref().is_none_or(|audience| audience.contains(from));
             match (hears(&to_first), hears(&to_second)) {
@@ -108,9 +113,13 @@ pub(crate) fn divide(
 /// Who gets what a half sends.
 fn forwarder(
     audiences: Arc<[Audience; 2]>,
+    spoken: Option<Spoken>,
 ) -> impl Fn(SplitOrigin, &Recipients<PublicKey>, &IoBuf) -> Option<Recipients<PublicKey>> + Send + Sync + Clone + 'static
 {
-    move |origin, recipients, _| {
+    move |origin, recipients, message| {
+        if let Some(spoken) = &spoken {
+            spoken.hear(message);
+        }
         let half = match origin {
             SplitOrigin::Primary => &audiences[0],
             SplitOrigin::Secondary => &audiences[1],

@@ -64,14 +64,14 @@ impl Kind {
         Self::Silent,
     ];
 
-    /// Whether everybody hears it contradict itself, so that somebody must have evidence.
-    pub(crate) const fn convicts_itself(self) -> bool {
-        matches!(self, Self::Equivocator | Self::Conflicter | Self::Nuller | Self::Twins)
+    /// Whether it contradicts itself in every run.
+    pub(crate) const fn contradicts_itself(self) -> bool {
+        matches!(self, Self::Equivocator | Self::Conflicter | Self::Nuller)
     }
 
     /// Whether it signs what an honest node never signs, so that evidence against it is right.
     pub(crate) const fn may_be_accused(self) -> bool {
-        self.convicts_itself() || matches!(self, Self::SplitTwins | Self::Outdated)
+        self.contradicts_itself() || matches!(self, Self::Twins | Self::SplitTwins | Self::Outdated)
     }
 }
 

@@ -31,6 +31,7 @@ use crate::{
     laws,
     network::{Audience, Net, divide},
     plan::{Action, Kind, Plan},
+    spoken::Spoken,
 };
 
 /// A run that takes longer than this in its own time hangs.
@@ -74,6 +75,8 @@ pub(crate) struct World {
     pub(crate) disks: Vec<SharedDisk>,
     l1_lag_ms: Vec<Arc<AtomicU64>>,
     processes: BTreeMap<usize, Handle<()>>,
+    /// What seats that run twice say when all is well.
+    pub(crate) spoken: BTreeMap<usize, Spoken>,
     boots: usize,
     /// When everything was set up (ms): the times of the plan count from here.
     pub(crate) origin_ms: u64,
@@ -90,8 +93,8 @@ impl World {
         let disks = (0..plan.seats).map(|_| SharedDisk::default()).collect();
         let l1_lag_ms =
             (0..plan.seats).map(|_| Arc::new(AtomicU64::new(dice.between(0, plan.l1_lag_ms_max + 1)))).collect();
-        let (processes, marks) = (BTreeMap::new(), laws::Marks::default());
-        Self { context, plan, seats, l1, net, disks, l1_lag_ms, processes, boots: 0, origin_ms: 0, marks }
+        let (processes, spoken, marks) = (BTreeMap::new(), BTreeMap::new(), laws::Marks::default());
+        Self { context, plan, seats, l1, net, disks, l1_lag_ms, processes, spoken, boots: 0, origin_ms: 0, marks }
     }
 
     async fn run(mut self) -> Outcome {
@@ -120,6 +123,8 @@ impl World {
             let tips = self.plan.honest().map(|seat| self.disks[seat].lock().tip());
             self.marks.highest.push(tips.max().expect("most are honest"));
         }
+        // What is said from here on may come too late.
+        self.spoken.values().for_each(|spoken| spoken.listen(false));
         self.context.sleep_until(self.time(self.plan.end)).await;
         let blocked = self.net.oracle.blocked().await.expect("the network runs");
         let broken = laws::check(&self, &blocked);
@@ -152,6 +157,7 @@ impl World {
                 self.boot(seat).await;
             }
         }
+        self.spoken.values().for_each(|spoken| spoken.listen(true));
     }
 
     async fn act(&mut self, action: Action) {
@@ -188,7 +194,7 @@ impl World {
     /// Starts an honest seat on its files.
     async fn boot(&mut self, seat: usize) {
         let plain = self.net.channels(seat).await;
-        let [channels, _] = divide(&self.context, plain, [None, Some(Vec::new())]);
+        let [channels, _] = divide(&self.context, plain, [None, Some(Vec::new())], &Spoken::default());
         let disk = self.disks[seat].clone();
         let process = self.launch(seat, (format!("seat{seat}"), disk, Manners::Honest), channels);
         self.processes.insert(seat, process);
@@ -283,7 +289,8 @@ impl World {
             Kind::Twins | Kind::SplitTwins | Kind::Censor | Kind::WrongState | Kind::Repeater | Kind::Hasty => {
                 let audiences = self.audiences(seat, kind);
                 let twice = matches!(kind, Kind::Twins | Kind::SplitTwins);
-                let [first, second] = divide(&context, plain_channels, audiences);
+                let spoken = self.spoken.entry(seat).or_default().clone();
+                let [first, second] = divide(&context, plain_channels, audiences, &spoken);
                 self.launch(seat, (format!("liar{seat}"), Arc::default(), manners), first);
                 if twice {
                     self.launch(seat, (format!("twin{seat}"), Arc::default(), manners), second);
