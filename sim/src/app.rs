@@ -11,7 +11,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes};
 use commonware_runtime::Clock;
-use sluice_ordering::{Event, Message, Peers, Reason, To};
+use sluice_ordering::{Event, Message, Peers, Reason, Round, To};
 use sluice_types::{Height, L1Number, L2Number, OrderedBlock, RollupId, RollupSection};
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +67,7 @@ pub(crate) struct App {
 struct Question {
     height: Height,
     parent: B256,
+    round: Round,
     undecided: Vec<Arc<OrderedBlock>>,
     reason: Reason,
 }
@@ -119,9 +120,9 @@ impl App {
 
     fn answer(&mut self, memory: &mut Memory, event: Event, now_ms: u64) {
         match event {
-            Event::Propose { height, parent, undecided, reason, reply } => {
+            Event::Propose { height, parent, round, undecided, reason, reply } => {
                 self.expect_known(&memory.chain, height.0, &undecided);
-                let block = self.propose(&memory.chain, &Question { height, parent, undecided, reason }, now_ms);
+                let block = self.propose(&memory.chain, &Question { height, parent, round, undecided, reason }, now_ms);
                 // Nobody listens when the answer is late.
                 let _ = reply.send(block);
             }
@@ -172,7 +173,7 @@ impl App {
     }
 
     fn propose(&self, chain: &Chain, question: &Question, now_ms: u64) -> Option<OrderedBlock> {
-        let Question { height, parent, undecided, reason } = question;
+        let Question { height, parent, round, undecided, reason } = question;
         let (height, parent) = (*height, *parent);
         let below = undecided.last().or_else(|| chain.block(height.0 - 1)).cloned();
         let ordered =
@@ -214,6 +215,8 @@ impl App {
         };
         Some(OrderedBlock {
             height,
+            epoch: round.epoch,
+            view: round.view,
             parent,
             timestamp_ms: clock_ms,
             l1_origin: L1Number(origin),
@@ -223,6 +226,7 @@ impl App {
                 _ => self.l1.hash(origin, now_ms),
             },
             beneficiary: Address::with_last_byte(u8::try_from(self.seat).expect("seats are few")),
+            next_epoch: 0,
             sections: vec![section],
         })
     }

@@ -114,11 +114,14 @@ impl Equivocator {
         }
         let block = |name: u8| OrderedBlock {
             height: parent.map_or(Height(1), |parent| parent.height.next()),
+            epoch: self.epoch.get(),
+            view: view.get(),
             parent: parent_hash,
             timestamp_ms: parent.map_or(0, |parent| parent.timestamp_ms),
             l1_origin: L1Number(parent.map_or(self.l1_origin.0, |parent| parent.l1_origin.0)),
             l1_origin_hash: parent.map_or(self.l1_origin.1, |parent| parent.l1_origin_hash),
             beneficiary: Address::repeat_byte(name),
+            next_epoch: 0,
             sections: Vec::new(),
         };
         let both = [block(0xa), block(0xb)];

@@ -117,7 +117,7 @@ async fn start_sequencer(
     let (events, inbox) = mpsc::channel(sluice_ordering::EVENTS_MAX);
     let start = sluice_sequencer::start(store);
     let stop = rooms.shutdown();
-    let (beneficiary, line, cosign) = match &config.seat {
+    let (beneficiary, several, cosign) = match &config.seat {
         None if store.config().l1.sequencers.is_some() => {
             return Err(Error::Config("this chain is ordered by a committee; set [seat] in the node's config".into()));
         }
@@ -147,11 +147,13 @@ async fn start_sequencer(
             rooms.spawn("cosign", listen.run(stop.clone()));
             let engine = seat::engine(config, seat, keys, (committee, peers));
             rooms.spawn("ordering", seat::run(engine, start.0, (events, wake), ends, stop.clone()));
-            (seat.beneficiary, Some(transactions), Some(cosign))
+            // No epoch takes over yet.
+            let (_, epochs) = tokio::sync::watch::channel(Vec::new());
+            (seat.beneficiary, Some(sluice_sequencer::Seat { line: transactions, epochs }), Some(cosign))
         }
     };
     let settings = sluice_sequencer::Config::new(beneficiary);
-    let (sequencer, pool) = Sequencer::new(settings, store.clone(), config.executor(), engine, line)
+    let (sequencer, pool) = Sequencer::new(settings, store.clone(), config.executor(), engine, several)
         .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
     // The sequencer waits for no stop of its own: it outlives the engine, so neither ever sees the other go too early.
     rooms.spawn("sequencer", async move {

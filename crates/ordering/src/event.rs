@@ -21,6 +21,15 @@ pub enum Reason {
     Heartbeat,
 }
 
+/// Where an engine is: the numbers that a block of it carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Round {
+    /// Whose committee, as L1 counts epochs.
+    pub epoch: u64,
+    /// Which leader's turn in it.
+    pub view: u64,
+}
+
 /// What the engine asks of its application, or tells it.
 #[derive(Debug)]
 pub enum Event {
@@ -30,6 +39,8 @@ pub enum Event {
         height: Height,
         /// Hash of the ordered block below; zero at height 1.
         parent: B256,
+        /// What the block must carry. Zeros from [`crate::solo`].
+        round: Round,
         /// Blocks below this one that were not decided when the engine asked, oldest first, each on the one before. They may have
         /// been decided since: those are the ones whose `Finalized` came first. What is in them must not be proposed again.
         /// [`crate::solo`] has none.
@@ -41,7 +52,7 @@ pub enum Event {
     },
     /// Check another sequencer's proposal. [`crate::solo`] never asks.
     Verify {
-        /// The proposal. Its height and parent are right.
+        /// The proposal. Its height, parent and round are right.
         block: Arc<OrderedBlock>,
         /// As in [`Event::Propose`].
         undecided: Vec<Arc<OrderedBlock>>,

@@ -20,7 +20,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::{Error, Event, Key, Reason, Wake, certificate::certify};
+use crate::{Error, Event, Key, Reason, Round, Wake, certificate::certify};
 
 /// How long a proposal may take. After that the height is asked for again at the next opportunity.
 pub const PROPOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -141,7 +141,7 @@ async fn propose(events: &mpsc::Sender<Event>, tip: (Height, B256), reason: Reas
     let (height, parent) = (tip.0.next(), tip.1);
     let gone = Error::ApplicationGone("asked for a block");
     events
-        .send(Event::Propose { height, parent, undecided: Vec::new(), reason, reply })
+        .send(Event::Propose { height, parent, round: Round::default(), undecided: Vec::new(), reason, reply })
         .await
         .map_err(|_| gone.clone())?;
     let Ok(answer) = time::timeout(PROPOSE_TIMEOUT, answer).await else {

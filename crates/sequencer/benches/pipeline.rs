@@ -138,11 +138,14 @@ fn blocks(keys: &[SecretKey], genesis_hash: B256, origin: &L1Origin, config: &Ch
             };
             let block = OrderedBlock {
                 height: Height(height),
+                epoch: 0,
+                view: 0,
                 parent,
                 timestamp_ms: (1_000_000 + height) * 1_000,
                 l1_origin: origin.number,
                 l1_origin_hash: origin.hash,
                 beneficiary: Address::repeat_byte(0xbe),
+                next_epoch: 0,
                 sections: vec![section],
             };
             parent = block.hash();

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use alloy_primitives::B256;
 use sluice_types::{Height, L1Number, MessageIndex, OrderedBlock, RollupId};
 
-use crate::tip::Tip;
+use crate::{
+    epochs::Term,
+    tip::{Last, Tip},
+};
 
 /// What the next ordered block builds on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +20,19 @@ pub(crate) struct Base {
     pub(crate) l1_origin: (L1Number, B256),
     /// Messages that are consumed up to here.
     pub(crate) inbox_count: MessageIndex,
+    pub(crate) term: Term,
 }
 
 impl Base {
     pub(crate) fn of(tip: &Tip) -> Self {
-        let (height, hash, timestamp_ms) = tip.ordered;
+        let Last { height, hash, timestamp_ms, term } = tip.ordered;
         Self {
             height,
             hash,
             timestamp_ms: timestamp_ms.max(tip.header.timestamp.saturating_mul(1_000)),
             l1_origin: (tip.l1_origin.number, tip.l1_origin.hash),
             inbox_count: tip.inbox_count,
+            term,
         }
     }
 
@@ -40,6 +45,7 @@ impl Base {
             timestamp_ms: block.timestamp_ms,
             l1_origin: (block.l1_origin, block.l1_origin_hash),
             inbox_count: MessageIndex(self.inbox_count.0 + consumed),
+            term: self.term.after(block),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::{
     pipeline::{Decided, timed},
     propose::{BLOCK_MESSAGES_MAX, messages},
     recover::Recovered,
-    tip::Tip,
+    tip::{Last, Tip},
 };
 
 /// Pause before L1 is looked at again.
@@ -75,7 +75,7 @@ pub(crate) fn execute(
     let changes = Arc::new(take(&mut outcome.changes));
     let (hash_sender, promise) = hash_promise();
     let executed = ExecutedBlock::new(number.0, changes.clone(), promise);
-    let ordered = (ordered.height, hash, ordered.timestamp_ms);
+    let ordered = tip.ordered.after(ordered, hash);
     let tip = tip.after(store, ordered, (&input, &outcome), executed);
     timed("sequencer_pool_seconds", || tell_pool(shared, tip, &changes, &input, &outcome));
     Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, started }))
@@ -106,7 +106,7 @@ fn tell_pool(shared: &Shared, tip: Tip, changes: &StateChanges, input: &BlockInp
 
 /// Whether the block is the last executed or below it. Errors when it neither is nor follows.
 fn is_executed(tip: &Tip, ordered: &OrderedBlock, hash: B256) -> Result<bool, Error> {
-    let (head, head_hash, _) = tip.ordered;
+    let Last { height: head, hash: head_hash, .. } = tip.ordered;
     if ordered.height == head && hash != head_hash {
         return Err(Error::TwoBlocks { height: head, first: head_hash, second: hash });
     }

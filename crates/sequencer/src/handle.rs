@@ -80,7 +80,7 @@ impl PoolHandle {
             unprotected: config.unprotected_transactions,
             ..Rules::new(chain, block_bytes_max(chain))
         };
-        let (tip, head) = (Tip::of(&store), store.head_block());
+        let (tip, head) = (Tip::of(&store)?, store.head_block());
         let pool = Pool::new(config.pool.clone(), chain.l1_fee, tip.pool_head(&store));
         let (pending, _) = broadcast::channel(SUBSCRIPTION_LAG_MAX);
         let shared = Arc::new(Shared {

@@ -29,6 +29,7 @@
 
 mod base;
 mod config;
+mod epochs;
 mod error;
 mod execute;
 mod handle;
@@ -45,6 +46,7 @@ mod tip;
 mod verify;
 
 pub use config::{Clock, Config, block_bytes_max};
+pub use epochs::{NextEpoch, NextEpochs};
 pub use error::Error;
 pub use handle::{PoolHandle, SUBMISSIONS_MAX};
 pub use hot::{
@@ -52,7 +54,7 @@ pub use hot::{
 };
 pub use pool::{Content, PoolTransaction, Rejection};
 pub use propose::{BLOCK_MESSAGES_MAX, ORIGIN_MARGIN};
-pub use service::{Sequencer, start};
+pub use service::{Seat, Sequencer, start};
 pub use share::{FLOOD_AFTER_MS, WATCHED_MAX};
 pub use verify::{CLOCK_AHEAD_MS_MAX, ORIGIN_BEHIND_S_MAX};
 

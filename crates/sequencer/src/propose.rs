@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use alloy_primitives::{Address, B256, keccak256};
 use parking_lot::Mutex;
-use sluice_ordering::Reason;
+use sluice_ordering::{Reason, Round};
 use sluice_store::Store;
 use sluice_types::{
     Height, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, OrderedBlock, RollupId,
@@ -15,6 +15,7 @@ use crate::{
     Error,
     base::{Base, sections},
     block_bytes_max,
+    epochs::NextEpoch,
     hot::HotKeys,
     pool::{Pool, PoolTransaction, Room, TRANSACTION_GAS_MAX},
     tip::Tip,
@@ -32,9 +33,12 @@ pub const ORIGIN_MARGIN: u64 = 1;
 pub(crate) struct Request {
     pub(crate) height: Height,
     pub(crate) parent: B256,
+    pub(crate) round: Round,
     /// Blocks below that were not decided when it was asked for.
     pub(crate) undecided: Vec<Arc<OrderedBlock>>,
     pub(crate) reason: Reason,
+    /// Epochs whose committee is known.
+    pub(crate) epochs: Vec<NextEpoch>,
     /// L1 blocks by which the origin stays below the newest that may be built on.
     pub(crate) origin_margin: u64,
     pub(crate) beneficiary: Address,
@@ -59,7 +63,8 @@ pub(crate) fn propose(
 ) -> Result<Option<Proposal>, Error> {
     let config = store.config();
     let rollup = config.rollup_id();
-    let undecided: Vec<_> = request.undecided.iter().filter(|block| block.height > tip.ordered.0).cloned().collect();
+    let undecided: Vec<_> =
+        request.undecided.iter().filter(|block| block.height > tip.ordered.height).cloned().collect();
     let base = Base::of(tip).above(&undecided, rollup);
     let Some(base) = base.filter(|base| (base.height.next(), base.hash) == (request.height, request.parent)) else {
         tracing::debug!(height = %request.height, "a proposal was asked for that does not follow what is executed");
@@ -96,11 +101,14 @@ pub(crate) fn propose(
     };
     let block = OrderedBlock {
         height: request.height,
+        epoch: request.round.epoch,
+        view: request.round.view,
         parent: request.parent,
         timestamp_ms,
         l1_origin: origin.number,
         l1_origin_hash: origin.hash,
         beneficiary: request.beneficiary,
+        next_epoch: base.term.due(&request.epochs, origin.timestamp),
         sections: vec![section],
     };
     Ok(Some(Proposal { block, transactions }))

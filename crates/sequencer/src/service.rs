@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     Config, Error, PoolHandle,
     base::Base,
+    epochs::{NextEpoch, NextEpochs},
     handle::Shared,
     pipeline::{self, Decided, Job, Step},
     propose::Request,
@@ -53,24 +54,35 @@ pub struct Sequencer {
     pool: PoolHandle,
     messages: Option<mpsc::Receiver<Message>>,
     beneficiary: alloy_primitives::Address,
+    epochs: Option<NextEpochs>,
+}
+
+/// What one seat of several has besides.
+#[derive(Debug)]
+pub struct Seat {
+    /// Leads to the other seats.
+    pub line: Line,
+    /// Which epochs may take over.
+    pub epochs: NextEpochs,
 }
 
 impl Sequencer {
-    /// Starts the pool and the stages on an opened store. `engine` is woken when there is something to order; `line` leads to the other
-    /// seats, if there are any.
+    /// Starts the pool and the stages on an opened store. `engine` is woken when there is something to order; `seat` is
+    /// there where several order.
     pub fn new(
         config: Config,
         store: Store,
         executor: Executor,
         engine: Handle,
-        line: Option<Line>,
+        seat: Option<Seat>,
     ) -> Result<(Self, PoolHandle), Error> {
+        let (line, epochs) = seat.map(|seat| (seat.line, seat.epochs)).unzip();
         let (peers, messages) = line.map(|line| (line.peers, line.messages)).unzip();
         let (handle, shared) = PoolHandle::start(&config, store, engine, peers)?;
         let (jobs, failures) = pipeline::start(&shared, executor)?;
         let decided = Base::of(&shared.tip());
         let (pool, beneficiary) = (handle.clone(), config.beneficiary);
-        Ok((Self { shared, jobs, failures, decided, pool, messages, beneficiary }, handle))
+        Ok((Self { shared, jobs, failures, decided, pool, messages, beneficiary, epochs }, handle))
     }
 
     /// Serves the engine until it stops or something fails; both are an error, because a sequencer does not end by itself.
@@ -116,10 +128,12 @@ impl Sequencer {
 
     async fn answer(&mut self, event: Event) -> Result<(), Error> {
         match event {
-            Event::Propose { height, parent, undecided, reason, reply } => {
+            Event::Propose { height, parent, round, undecided, reason, reply } => {
                 let now_ms = self.shared.clock.now_ms();
                 let (origin_margin, beneficiary) = (self.shared.origin_margin(), self.beneficiary);
-                let request = Request { height, parent, undecided, reason, origin_margin, beneficiary, now_ms };
+                let epochs = self.epochs();
+                let request =
+                    Request { height, parent, round, undecided, reason, epochs, origin_margin, beneficiary, now_ms };
                 self.send(Job::Propose { request, reply }).await?;
             }
             Event::Finalized { block, certificate, done } => {
@@ -137,11 +151,16 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Epochs that may take over.
+    fn epochs(&self) -> Vec<NextEpoch> {
+        self.epochs.as_ref().map(|epochs| epochs.borrow().clone()).unwrap_or_default()
+    }
+
     /// Looks at another seat's proposal until something certain can be said of it, or nobody wants to know any more.
     fn verify(&self, block: Arc<OrderedBlock>, undecided: Vec<Arc<OrderedBlock>>, mut reply: VerifyReply) {
         let base = self.decided.above(&undecided, self.shared.store.config().rollup_id());
         let base = base.filter(|base| (base.height.next(), base.hash) == (block.height, block.parent));
-        let shared = self.shared.clone();
+        let (shared, epochs) = (self.shared.clone(), self.epochs.clone());
         tokio::spawn(async move {
             let Some(base) = base else {
                 // Its height was decided meanwhile, so there is nothing left to say.
@@ -152,7 +171,8 @@ impl Sequencer {
             let mut waited_for = None;
             loop {
                 let sealed = |section: &RollupSection| shared.sealed_hash(section.executed_number);
-                let verdict = match verify(&shared.store, &base, &block, shared.clock.now_ms(), sealed) {
+                let known = epochs.as_ref().map(|epochs| epochs.borrow().clone()).unwrap_or_default();
+                let verdict = match verify(&shared.store, (&base, &known), &block, shared.clock.now_ms(), sealed) {
                     Ok(Verdict::Good) => Ok(()),
                     Ok(Verdict::Bad(reason)) => Err(reason),
                     Ok(Verdict::Later(reason)) => {

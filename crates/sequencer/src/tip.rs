@@ -5,9 +5,28 @@ use std::sync::Arc;
 use alloy_primitives::{Address, B256};
 use sluice_executor::{Ahead, ExecutedBlock};
 use sluice_store::{Snapshot, Store};
-use sluice_types::{BlockInput, Header, Height, L1Origin, L2Number, MessageIndex, Outcome, unsealed_header};
+use sluice_types::{
+    BlockInput, Header, Height, L1Origin, L2Number, MessageIndex, OrderedBlock, Outcome, unsealed_header,
+};
 
-use crate::{Error, pool::PoolHead};
+use crate::{Error, epochs::Term, pool::PoolHead};
+
+/// An ordered block on which the next one builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Last {
+    pub(crate) height: Height,
+    pub(crate) hash: B256,
+    pub(crate) timestamp_ms: u64,
+    pub(crate) term: Term,
+}
+
+impl Last {
+    /// With one more block, whose hash is known.
+    pub(crate) const fn after(&self, block: &OrderedBlock, hash: B256) -> Self {
+        let OrderedBlock { height, timestamp_ms, .. } = *block;
+        Self { height, hash, timestamp_ms, term: self.term.after(block) }
+    }
+}
 
 /// Where execution stands. Never changed: each executed block makes a new one.
 #[derive(Clone, Debug)]
@@ -16,32 +35,32 @@ pub(crate) struct Tip {
     pub(crate) header: Header,
     pub(crate) l1_origin: L1Origin,
     pub(crate) inbox_count: MessageIndex,
-    /// The ordered block it came from: height, hash, milliseconds.
-    pub(crate) ordered: (Height, B256, u64),
+    /// The ordered block it came from.
+    pub(crate) ordered: Last,
     /// Executed blocks, in order, of which the last may not be stored yet.
     blocks: Vec<Arc<ExecutedBlock>>,
 }
 
 impl Tip {
     /// Of a store on which nothing is executed yet.
-    pub(crate) fn of(store: &Store) -> Self {
+    pub(crate) fn of(store: &Store) -> Result<Self, Error> {
         let head = store.head_block();
         let (height, hash) = crate::start(store);
         let timestamp_ms = store.ordered_head().map_or(0, |(_, _, timestamp_ms)| timestamp_ms);
-        Self {
+        Ok(Self {
             header: head.block.header.clone(),
             l1_origin: head.block.l1_origin.clone(),
             inbox_count: head.block.inbox_count,
-            ordered: (height, hash, timestamp_ms),
+            ordered: Last { height, hash, timestamp_ms, term: Term::stored(store)? },
             blocks: Vec::new(),
-        }
+        })
     }
 
     /// After the next block: the ordered block it comes from, what was executed, and what that did.
     pub(crate) fn after(
         &self,
         store: &Store,
-        ordered: (Height, B256, u64),
+        ordered: Last,
         (input, outcome): (&BlockInput, &Outcome),
         block: ExecutedBlock,
     ) -> Self {

@@ -8,6 +8,7 @@ use crate::{
     Error,
     base::Base,
     block_bytes_max,
+    epochs::NextEpoch,
     propose::{confirmed_head, next_messages},
 };
 
@@ -31,7 +32,7 @@ pub(crate) enum Verdict {
 /// Looks at a proposal on its base. `sealed` tells the hash of an L2 block of ours, if it is sealed.
 pub(crate) fn verify(
     store: &Store,
-    base: &Base,
+    (base, epochs): (&Base, &[NextEpoch]),
     block: &OrderedBlock,
     now_ms: u64,
     sealed: impl Fn(&RollupSection) -> Result<Option<alloy_primitives::B256>, Error>,
@@ -78,6 +79,9 @@ pub(crate) fn verify(
     {
         return Ok(Verdict::Later("its L1 origin is far behind L1"));
     }
+    if let Some(verdict) = next_epoch((base, epochs), block, origin.timestamp) {
+        return Ok(verdict);
+    }
     let (messages, _) = next_messages(store, base.inbox_count, block.l1_origin)?;
     if section.inbox_count != messages {
         return bad(format!("it takes {} messages from the inbox where {messages} are due", section.inbox_count));
@@ -89,5 +93,29 @@ pub(crate) fn verify(
             section.executed_hash, section.executed_number
         )),
         Some(_) => Ok(Verdict::Good),
+    }
+}
+
+/// What is wrong with the epoch that a block names, if it names one. `origin_timestamp` is that of its L1 origin.
+fn next_epoch((base, epochs): (&Base, &[NextEpoch]), block: &OrderedBlock, origin_timestamp: u64) -> Option<Verdict> {
+    let named = block.next_epoch;
+    if named == 0 {
+        return None;
+    }
+    if named <= block.epoch {
+        return Some(Verdict::Bad(format!("it names epoch {named} as next after {}", block.epoch)));
+    }
+    // The parent may be the last of the epoch before.
+    if base.term.epoch == block.epoch && base.term.next_epoch != 0 {
+        let before = base.term.next_epoch;
+        return Some(Verdict::Bad(format!("it names epoch {named} as next, and a block below has named {before}")));
+    }
+    match epochs.iter().find(|next| next.epoch == named) {
+        None => Some(Verdict::Later("the committee of the epoch that it names is not final on L1 here")),
+        Some(next) if next.starts_at > origin_timestamp => Some(Verdict::Bad(format!(
+            "it names epoch {named} as next, which begins at {} s, after its L1 origin at {origin_timestamp} s",
+            next.starts_at
+        ))),
+        Some(_) => None,
     }
 }

@@ -15,11 +15,16 @@ use commonware_cryptography::{Digested, ed25519::PublicKey, sha256::Digest};
 use commonware_runtime::{Clock, Metrics, Spawner};
 use commonware_utils::{Acknowledgement, acknowledgement::Exact};
 use futures::StreamExt;
-use sluice_ordering::Reason;
+use sluice_ordering::{Reason, Round};
 use sluice_types::OrderedBlock;
 use tokio::sync::mpsc;
 
-use crate::{Error, block::Block, committee::Scheme, link::Link};
+use crate::{
+    Error,
+    block::Block,
+    committee::Scheme,
+    link::{Link, round_of},
+};
 
 /// How many decided blocks the application may still have to get when it is asked about the next.
 const BEHIND_MAX: u64 = 16;
@@ -87,7 +92,7 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Appl
     /// Waits for something to order, at most a heartbeat, and then proposes it, or an empty block.
     async fn propose(
         &mut self,
-        (clock, _): (E, Self::Context),
+        (clock, context): (E, Self::Context),
         ancestry: impl Ancestry<Block>,
         (): (),
     ) -> Option<Digested<Block>> {
@@ -99,7 +104,7 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Appl
         loop {
             clock.sleep_until(earliest).await;
             let reason = if clock.current() >= heartbeat { Reason::Heartbeat } else { Reason::Work };
-            let block = self.link.propose(&parent, undecided.clone(), reason).await;
+            let block = self.link.propose(&parent, asked_in(&context), undecided.clone(), reason).await;
             if let Some(block) = block {
                 return Some(block.digested());
             }
@@ -116,14 +121,24 @@ impl<E: Clock + Spawner + Metrics> commonware_consensus::Application<E> for Appl
         }
     }
 
-    async fn verify(&mut self, (clock, _): (E, Self::Context), ancestry: impl Ancestry<Block>) -> bool {
+    async fn verify(&mut self, (clock, context): (E, Self::Context), ancestry: impl Ancestry<Block>) -> bool {
         let Some((block, mut undecided)) = self.undecided(&clock, ancestry).await else { return false };
+        let (asked_in, says) = (asked_in(&context), round_of(&block.ordered));
+        if asked_in != says {
+            tracing::warn!(height = %block.ordered.height, ?asked_in, ?says, "a proposal names another round");
+            return false;
+        }
         if undecided.pop().is_none() {
             // Decided meanwhile: nobody needs our opinion any more.
             return std::future::pending().await;
         }
         self.link.verify(Arc::new(block.ordered.clone()), undecided).await
     }
+}
+
+/// The round that the engine is in.
+fn asked_in(context: &Context<Digest, PublicKey>) -> Round {
+    Round { epoch: context.round.epoch().get(), view: context.round.view().get() }
 }
 
 fn earlier(one: SystemTime, other: SystemTime) -> SystemTime {

@@ -52,11 +52,14 @@ impl Block {
 const fn nothing() -> OrderedBlock {
     OrderedBlock {
         height: Height(0),
+        epoch: 0,
+        view: 0,
         parent: B256::ZERO,
         timestamp_ms: 0,
         l1_origin: L1Number(0),
         l1_origin_hash: B256::ZERO,
         beneficiary: alloy_primitives::Address::ZERO,
+        next_epoch: 0,
         sections: Vec::new(),
     }
 }
@@ -135,11 +138,14 @@ mod tests {
         };
         OrderedBlock {
             height: Height(9),
+            epoch: 5,
+            view: 6,
             parent: B256::repeat_byte(1),
             timestamp_ms: 1_234_567,
             l1_origin: L1Number(8),
             l1_origin_hash: B256::repeat_byte(2),
             beneficiary: Address::repeat_byte(3),
+            next_epoch: 7,
             sections: vec![section],
         }
     }

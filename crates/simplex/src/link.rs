@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use sluice_ordering::{Event, Reason, Wake};
+use sluice_ordering::{Event, Reason, Round, Wake};
 use sluice_types::{Height, OrderedBlock};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,6 +16,11 @@ use crate::{
 
 /// Failures that wait to be heard. The first is the one that matters.
 const FAILURES_MAX: usize = 1;
+
+/// In which round a block says that it was proposed.
+pub(crate) const fn round_of(block: &OrderedBlock) -> Round {
+    Round { epoch: block.epoch, view: block.view }
+}
 
 /// What the parts of the engine that talk to the application share.
 #[derive(Debug)]
@@ -73,19 +78,20 @@ impl Link {
     pub(crate) async fn propose(
         &self,
         parent: &Block,
+        round: Round,
         undecided: Vec<Arc<OrderedBlock>>,
         reason: Reason,
     ) -> Option<Block> {
         let (reply, answer) = oneshot::channel();
         let (height, parent) = (parent.ordered.height.next(), parent.hash());
-        self.send(Event::Propose { height, parent, undecided, reason, reply }, "asked for a block").await;
+        self.send(Event::Propose { height, parent, round, undecided, reason, reply }, "asked for a block").await;
         let Ok(answer) = answer.await else {
             self.fail(Error::ApplicationGone("asked for a block"));
             return None;
         };
         let block = answer?;
-        if (block.height, block.parent) != (height, parent) {
-            tracing::error!(%height, %parent, got = %block.height, on = %block.parent, "the application proposed another block than asked for");
+        if (block.height, block.parent, round_of(&block)) != (height, parent, round) {
+            tracing::error!(%height, %parent, ?round, got = %block.height, on = %block.parent, of = ?round_of(&block), "the application proposed another block than asked for");
             return None;
         }
         let block = Block::new(block);

@@ -40,7 +40,7 @@ pub use heads::{FinalityRung, Heads};
 pub use inbox::{InboxMessage, MessageKind, alias_l1_address, undo_l1_alias};
 pub use inbox_input::{inbox_fits, inbox_gas, inbox_inputs};
 pub use numbers::{BatchIndex, Height, L1Number, L2Number, MessageIndex, RollupId};
-pub use ordered::{Certificate, OrderedBlock, RollupSection};
+pub use ordered::{Certificate, EPOCH_TAIL_BLOCKS, OrderedBlock, RollupSection};
 pub use receipt::Receipt;
 pub use state::{Account, AccountChange, EMPTY_CODE_HASH, GenesisState, StateChanges, StateRead};
 pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, sender_of};

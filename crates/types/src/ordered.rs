@@ -7,6 +7,10 @@ use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
 
 use crate::{Height, L1Number, L2Number, RollupId};
 
+/// So many blocks are above the one that names the next epoch, and then its committee takes over. Enough for everybody to know it
+/// before it happens.
+pub const EPOCH_TAIL_BLOCKS: u64 = 32;
+
 /// The transactions of one rollup in an ordered block.
 #[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
 pub struct RollupSection {
@@ -29,6 +33,10 @@ pub struct RollupSection {
 pub struct OrderedBlock {
     /// One more than the parent's.
     pub height: Height,
+    /// Whose committee orders it, as L1 counts epochs; 0 where one sequencer orders.
+    pub epoch: u64,
+    /// The view of that epoch in which it was proposed first; 0 where one sequencer orders.
+    pub view: u64,
     /// Hash of the ordered block before; zero at height 1.
     pub parent: B256,
     /// Milliseconds since 1970; never before the parent's.
@@ -39,6 +47,8 @@ pub struct OrderedBlock {
     pub l1_origin_hash: B256,
     /// Receives the tips.
     pub beneficiary: Address,
+    /// The epoch that takes over [`EPOCH_TAIL_BLOCKS`] above this block; 0 in all others. Once in an epoch.
+    pub next_epoch: u64,
     /// At most one per rollup, ascending by rollup.
     pub sections: Vec<RollupSection>,
 }

@@ -61,11 +61,14 @@ impl Rig {
 fn block(height: Height, parent: B256) -> OrderedBlock {
     OrderedBlock {
         height,
+        epoch: 0,
+        view: 0,
         parent,
         timestamp_ms: 0,
         l1_origin: 0.into(),
         l1_origin_hash: B256::ZERO,
         beneficiary: alloy_primitives::Address::ZERO,
+        next_epoch: 0,
         sections: Vec::new(),
     }
 }

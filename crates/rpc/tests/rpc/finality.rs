@@ -130,11 +130,14 @@ async fn a_certificate_comes_with_the_blocks_up_to_the_one_that_it_is_of() {
     let chain = Chain::new(1_000_000);
     let block = |height: u64, parent: B256| OrderedBlock {
         height: Height(height),
+        epoch: 0,
+        view: 0,
         parent,
         timestamp_ms: 7,
         l1_origin: 1.into(),
         l1_origin_hash: B256::ZERO,
         beneficiary: ALICE,
+        next_epoch: 0,
         sections: Vec::new(),
     };
     let (first, second) = (block(1, B256::ZERO), block(2, block(1, B256::ZERO).hash()));

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use alloy_primitives::B256;
-use sluice_ordering::{Message, Reason, To};
+use sluice_ordering::{Message, Reason, Round, To};
 use sluice_types::{Height, L2Number, OrderedBlock, RollupId};
 use tokio::time::timeout;
 
 use super::rig::*;
-use crate::{CLOCK_AHEAD_MS_MAX, ORIGIN_MARGIN};
+use crate::{CLOCK_AHEAD_MS_MAX, NextEpoch, ORIGIN_MARGIN, epochs::Term};
 
 /// Long enough for an opinion that comes at once, short enough to wait for one that does not.
 const A_WHILE: Duration = Duration::from_millis(100);
@@ -48,6 +48,51 @@ async fn declines_to_build_on_what_does_not_follow() {
     rig.finalize(first.clone()).await;
     let third = rig.propose_on(&[first, second.clone()], Reason::Heartbeat).await.unwrap();
     assert_eq!((third.height, third.parent), (Height(3), second.hash()));
+}
+
+#[tokio::test]
+async fn the_next_epoch_is_named_once_when_it_has_begun_and_its_committee_is_known() {
+    let (mut rig, _ends) = Rig::seat();
+    let (judge, _judges_ends) = Rig::seat();
+    let (now, later) = (l1_timestamp(L1_START), l1_timestamp(L1_START + 1));
+    rig.round = Round { epoch: 4, view: 9 };
+    extend_l1(&rig.store, vec![vec![]]);
+    extend_l1(&judge.store, vec![vec![]]);
+    let known = |epochs: &[(u64, u64)]| -> Vec<NextEpoch> {
+        epochs.iter().map(|(epoch, starts_at)| NextEpoch { epoch: *epoch, starts_at: *starts_at }).collect()
+    };
+    let first = rig.propose(Reason::Heartbeat).await.unwrap();
+    assert_eq!((first.epoch, first.view, first.next_epoch), (4, 9, 0), "nobody is known");
+    rig.finalize(first.clone()).await;
+    rig.epochs.send_replace(known(&[(6, now), (5, now), (7, later + 1), (3, 0)]));
+    let naming = rig.propose(Reason::Heartbeat).await.unwrap();
+    assert_eq!(naming.next_epoch, 6, "the last that has begun");
+    let above = rig.propose_on(std::slice::from_ref(&naming), Reason::Heartbeat).await.unwrap();
+    assert_eq!(above.next_epoch, 0, "once");
+    rig.finalize(naming.clone()).await;
+    assert_eq!(rig.propose(Reason::Heartbeat).await.unwrap().next_epoch, 0, "also when it is decided");
+    assert_eq!(Term::stored(&rig.store).unwrap(), Term { epoch: 4, next_epoch: 6 }, "and after a restart");
+    rig.round = Round { epoch: 6, view: 1 };
+    rig.epochs.send_replace(known(&[(6, now), (7, now)]));
+    assert_eq!(rig.propose(Reason::Heartbeat).await.unwrap().next_epoch, 0, "the one who is named must begin first");
+
+    // What others say of it.
+    let mut judge = judge;
+    judge.finalize(first.clone()).await;
+    let mut waits = judge.verify_on(&[], &naming).await;
+    assert!(timeout(A_WHILE, &mut waits).await.is_err(), "its committee may still become known");
+    judge.epochs.send_replace(known(&[(6, now), (7, later + 1)]));
+    assert_eq!(waits.await.unwrap(), Ok(()));
+    let early = OrderedBlock { next_epoch: 7, ..naming.clone() };
+    let back = OrderedBlock { next_epoch: 4, ..naming.clone() };
+    let twice = OrderedBlock { next_epoch: 6, ..above.clone() };
+    for (block, below, reason) in
+        [(&early, None, "begins at"), (&back, None, "epoch 4 as next after 4"), (&twice, Some(&naming), "has named 6")]
+    {
+        let undecided: Vec<_> = below.into_iter().cloned().collect();
+        let refused = judge.verify_on(&undecided, block).await.await.unwrap().unwrap_err();
+        assert!(refused.contains(reason), "{refused:?} does not say {reason:?}");
+    }
 }
 
 /// A proposal of another seat, on one undecided block, and the node that is to judge it.

@@ -9,7 +9,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, keccak256};
 use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
 use sluice_executor::Executor;
-use sluice_ordering::{EVENTS_MAX, Event, Line, PeersEnd, Reason, Wake, handle, peers};
+use sluice_ordering::{EVENTS_MAX, Event, Line, PeersEnd, Reason, Round, Wake, handle, peers};
 use sluice_store::{Genesis, L1Block, L1BlockData, L1Update, Store};
 use sluice_types::{
     Account, Certificate, ChainConfig, GenesisAccount, Height, InboxMessage, L1Contracts, L1FeeParams, L1Number,
@@ -17,11 +17,11 @@ use sluice_types::{
     Transaction,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
-use crate::{Clock, Config, Error, PoolHandle, Rejection, Sequencer, start};
+use crate::{Clock, Config, Error, NextEpoch, PoolHandle, Rejection, Seat, Sequencer, start};
 
 pub(super) const CHAIN_ID: u64 = 7_777;
 pub(super) const GENESIS_TIMESTAMP: u64 = 1_000_000;
@@ -170,6 +170,10 @@ pub(super) struct Rig {
     pub(super) store: Store,
     pub(super) pool: PoolHandle,
     pub(super) tip: (Height, B256),
+    /// Where the engine is.
+    pub(super) round: Round,
+    /// Tells it which epochs may take over.
+    pub(super) epochs: watch::Sender<Vec<NextEpoch>>,
     clock_ms: Arc<AtomicU64>,
     events: mpsc::Sender<Event>,
     task: JoinHandle<Error>,
@@ -201,15 +205,17 @@ impl Rig {
     }
 
     fn with_line(store: Store, line: Option<Line>) -> Self {
+        let (epochs, known) = watch::channel(Vec::new());
+        let seat = line.map(|line| Seat { line, epochs: known });
         let clock_ms = Arc::new(AtomicU64::new((GENESIS_TIMESTAMP + 100_000) * 1_000));
         let reading = clock_ms.clone();
         let clock = Clock::new(move || reading.load(Ordering::Relaxed));
         let (engine, wake) = handle();
         let config = Config { clock, ..Config::new(BENEFICIARY) };
-        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, line).unwrap();
+        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, seat).unwrap();
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let task = tokio::spawn(sequencer.run(receiver));
-        Self { tip: start(&store), store, pool, clock_ms, events, task, _wake: wake }
+        Self { tip: start(&store), round: Round::default(), epochs, store, pool, clock_ms, events, task, _wake: wake }
     }
 
     /// Sets the clock, seconds.
@@ -236,7 +242,10 @@ impl Rig {
         let (reply, answer) = oneshot::channel();
         let (height, parent) = undecided.last().map_or(self.tip, |block| (block.height, block.hash()));
         let undecided = undecided.iter().cloned().map(Arc::new).collect();
-        self.events.send(Event::Propose { height: height.next(), parent, undecided, reason, reply }).await.unwrap();
+        self.events
+            .send(Event::Propose { height: height.next(), parent, round: self.round, undecided, reason, reply })
+            .await
+            .unwrap();
         answer.await.unwrap()
     }
 

@@ -67,14 +67,17 @@ fn start(config: Config, chain: Vec<B256>) -> Seat {
 async fn application(mut events: mpsc::Receiver<Event>, chain: watch::Sender<Vec<B256>>, committee: Committee) {
     while let Some(event) = events.recv().await {
         match event {
-            Event::Propose { height, parent, reason, reply, .. } => {
+            Event::Propose { height, parent, round, reason, reply, .. } => {
                 let block = OrderedBlock {
                     height,
+                    epoch: round.epoch,
+                    view: round.view,
                     parent,
                     timestamp_ms: height.0,
                     l1_origin: L1Number(0),
                     l1_origin_hash: B256::ZERO,
                     beneficiary: Address::ZERO,
+                    next_epoch: 0,
                     sections: Vec::new(),
                 };
                 let _ = reply.send((reason == Reason::Heartbeat).then_some(block));

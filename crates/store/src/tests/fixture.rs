@@ -175,11 +175,14 @@ pub(super) fn next_block(store: &Store, changes: StateChanges, tx_count: usize) 
     let transactions = transactions(number, tx_count);
     let ordered = OrderedBlock {
         height: Height(number),
+        epoch: 0,
+        view: 0,
         parent: parent.hash,
         timestamp_ms: 1_000 * number,
         l1_origin: L1Number(7),
         l1_origin_hash: B256::ZERO,
         beneficiary: address(9),
+        next_epoch: 0,
         sections: Vec::new(),
     };
     let certificate = Certificate {
