@@ -56,6 +56,8 @@ pub struct Limits {
     pub subscriptions_per_connection_max: u32,
     /// Messages that wait for one slow WebSocket client before its subscriptions wait too.
     pub subscription_buffer: u32,
+    /// A WebSocket client that takes nothing for this long loses its subscription, milliseconds.
+    pub subscription_wait_ms_max: u64,
     /// Most blocks that one log query spans.
     pub logs_blocks_max: u64,
     /// Most logs that one query returns.
@@ -88,6 +90,7 @@ impl Default for Limits {
             connections_max: 1_000,
             subscriptions_per_connection_max: 128,
             subscription_buffer: 256,
+            subscription_wait_ms_max: 30_000,
             logs_blocks_max: 10_000,
             logs_max: 10_000,
             filters_max: 1_024,
@@ -106,5 +109,10 @@ impl Limits {
     /// Longest that one request may take.
     pub(crate) fn request_time_max(&self) -> Duration {
         Duration::from_millis(self.request_ms_max)
+    }
+
+    /// Longest that a subscription waits for its client.
+    pub(crate) fn subscription_wait_max(&self) -> Duration {
+        Duration::from_millis(self.subscription_wait_ms_max)
     }
 }

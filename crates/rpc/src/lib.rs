@@ -8,7 +8,7 @@
 //!
 //! HTTP and WebSocket share one port. Shapes, codes and texts are go-ethereum's where it has any; deposits look as on the OP
 //! stack. The methods of `rollup_` are our own: `rollup_getFinality`, `rollup_getBatch`, `rollup_getCertificate`,
-//! `rollup_getWithdrawalProof` and `rollup_config`; their numbers are hex quantities like all others, except in `rollup_config`, which is the chain config as is.
+//! `rollup_getWithdrawalProof`, `rollup_config` and, over WebSocket, `rollup_subscribe`; their numbers are hex quantities like all others, except in `rollup_config`, which is the chain config as is.
 //!
 //! Block tags: `latest` is executed, `safe` is derived back from L1, `finalized` is proven with its L1 data final, `pending` is
 //! `latest` but for `eth_getTransactionCount`, which counts the pool.
@@ -29,6 +29,7 @@ mod arguments;
 mod backend;
 mod blocks;
 mod calls;
+mod certified;
 mod config;
 mod error;
 mod failure;

@@ -15,7 +15,7 @@ use crate::{
     accounts,
     arguments::Arguments,
     backend::{Backend, Cost},
-    blocks, calls,
+    blocks, calls, certified,
     failure::Failure,
     fees, filters, logs, rollup, submit, subscriptions, txpool,
     view::quantity,
@@ -28,7 +28,8 @@ type Registered = Result<(), RegisterMethodError>;
 pub(crate) fn module(backend: Arc<Backend>) -> RpcModule<Backend> {
     let mut table = Table(RpcModule::from_arc(backend));
     let built = table.web3_and_net().and_then(|()| table.eth()).and_then(|()| table.own());
-    built.and_then(|()| subscriptions::register(&mut table.0)).expect("no two methods have one name");
+    let built = built.and_then(|()| subscriptions::register(&mut table.0));
+    built.and_then(|()| certified::register(&mut table.0)).expect("no two methods have one name");
     table.0
 }
 

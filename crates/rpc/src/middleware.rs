@@ -48,7 +48,7 @@ where
             let response = inner.call(request).await;
             metrics::counter!("rpc_requests_total", "method" => method).increment(1);
             metrics::histogram!("rpc_request_seconds", "method" => method).record(started.elapsed());
-            let needs_websocket = matches!(method, "eth_subscribe" | "eth_unsubscribe");
+            let needs_websocket = method.ends_with("subscribe");
             if needs_websocket && response.as_error_code() == Some(INTERNAL_ERROR_CODE) {
                 let message = "notifications not supported; subscribe over WebSocket";
                 let error = ErrorObjectOwned::owned(METHOD_NOT_FOUND_CODE, message, None::<()>);

@@ -4,7 +4,7 @@ use alloy_eips::BlockId;
 use alloy_primitives::{B256, Bytes, U64};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_types::{BatchIndex, CommittedBatch, FinalityRung, L2Number};
+use sluice_types::{BatchIndex, Certificate, CommittedBatch, FinalityRung, L2Number};
 
 use crate::{arguments::Arguments, backend::Backend, failure::Failure, outbox::Message, view::quantity};
 
@@ -162,13 +162,18 @@ pub(crate) fn certificate(backend: &Backend, arguments: &mut Arguments) -> Answe
         "height": quantity(height.0),
         "blockHash": block_hash,
         "ordered": ordered,
-        "certificate": {
-            "height": quantity(certificate.height.0),
-            "blockHash": certificate.block_hash,
-            "scheme": quantity(certificate.scheme.into()),
-            "proof": certificate.proof,
-        },
+        "certificate": certificate_view(&certificate),
     })))
+}
+
+/// A certificate as clients see it.
+pub(crate) fn certificate_view(certificate: &Certificate) -> Value {
+    json!({
+        "height": quantity(certificate.height.0),
+        "blockHash": certificate.block_hash,
+        "scheme": quantity(certificate.scheme.into()),
+        "proof": certificate.proof,
+    })
 }
 
 /// Which message: its leaf index, or the transaction that sent it. 32 bytes are a transaction, anything shorter an index.

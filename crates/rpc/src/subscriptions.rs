@@ -1,6 +1,6 @@
 //! Pushing what is new over WebSocket.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use alloy_rpc_types_eth::Filter;
 use jsonrpsee::{
@@ -20,9 +20,6 @@ use crate::{
     filters::no_pool,
     logs, view,
 };
-
-/// A client that takes nothing for this long loses its subscription.
-const SEND_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Names subscriptions as Ethereum's clients expect: hex, unguessable.
 #[derive(Debug)]
@@ -116,7 +113,7 @@ async fn push_blocks(
             let (number, filter) = (next, filter.clone());
             let news = backend.run(Cost::Read, move |backend| block_news(backend, number, filter.as_deref())).await?;
             for value in news {
-                push(sink, &value).await?;
+                push(backend, sink, &value).await?;
             }
             next = next.next();
         }
@@ -150,15 +147,15 @@ async fn push_pending(
             Err(RecvError::Closed) => return Ok(()),
         };
         if !full {
-            push(sink, &hash).await?;
+            push(backend, sink, &hash).await?;
         } else if let Some(waiting) = pool.get(hash) {
-            push(sink, &view::pending(&waiting.transaction, waiting.sender)).await?;
+            push(backend, sink, &view::pending(&waiting.transaction, waiting.sender)).await?;
         }
     }
 }
 
-async fn push(sink: &SubscriptionSink, value: &impl Serialize) -> Result<(), Failure> {
+async fn push(backend: &Backend, sink: &SubscriptionSink, value: &impl Serialize) -> Result<(), Failure> {
     let message = to_raw_value(value).expect("what is pushed has a JSON form");
-    let sent = sink.send_timeout(message, SEND_WAIT_MAX).await;
+    let sent = sink.send_timeout(message, backend.config.limits.subscription_wait_max()).await;
     sent.map_err(|error| Failure::server(format!("the client takes nothing: {error}")))
 }

@@ -70,10 +70,16 @@ async fn malformed_requests_get_exact_errors() {
 async fn wrong_arguments_get_exact_errors() {
     let rig = rig().await;
     let address = "0x00000000000000000000000000000000000000aa";
-    let table: [(&str, Value, i64, &str); 21] = [
+    let table: [(&str, Value, i64, &str); 22] = [
         ("eth_sendTransaction", json!([]), -32601, "the method eth_sendTransaction does not exist/is not available"),
         ("", json!([]), -32601, "the method  does not exist/is not available"),
         ("eth_subscribe", json!(["newHeads"]), -32601, "notifications not supported; subscribe over WebSocket"),
+        (
+            "rollup_subscribe",
+            json!(["certifiedBlocks"]),
+            -32601,
+            "notifications not supported; subscribe over WebSocket",
+        ),
         ("eth_getBalance", json!([]), -32602, "missing value for required argument 0"),
         ("eth_getBalance", json!({}), -32602, "non-array args; give the arguments as a JSON array"),
         ("eth_getBalance", json!([address, "latest", 1]), -32602, "too many arguments, want at most 2"),

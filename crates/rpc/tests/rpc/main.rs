@@ -4,6 +4,7 @@
 mod bad_input;
 mod blocks;
 mod calls;
+mod certified;
 mod chain;
 mod finality;
 mod logs;
