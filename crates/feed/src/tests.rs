@@ -1,0 +1,6 @@
+//! The engine between scripted peers on loopback and an application in the test's hands.
+
+mod contradictions;
+mod faults;
+mod flow;
+mod rig;
