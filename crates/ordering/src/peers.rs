@@ -1,6 +1,6 @@
 //! What the sequencers of a committee tell each other beside votes and blocks: transactions, signatures on batches.
 
-use alloy_primitives::Bytes;
+use alloy_primitives::{B256, Bytes};
 use tokio::sync::mpsc;
 
 /// Messages that wait to be sent, and messages of one topic that wait to be read. More are dropped: whoever sends must be able to
@@ -31,8 +31,8 @@ pub enum Topic {
 /// A message from another seat, who has proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Index of the seat that sent it.
-    pub from: u32,
+    /// Network key of the seat that sent it. It has a seat in some epoch that is near, maybe not in the one that runs.
+    pub from: B256,
     /// What it says.
     pub bytes: Bytes,
 }
@@ -119,12 +119,21 @@ mod tests {
         for to in [To::Leaders, To::All] {
             let (sent_to, bytes) = end.outgoing.recv().await.unwrap();
             assert_eq!(sent_to, to);
-            assert!(end.incoming.put(Message { from: 3, bytes }));
+            assert!(end.incoming.put(Message { from: B256::with_last_byte(3), bytes }));
         }
-        assert_eq!(transactions.messages.recv().await.unwrap(), Message { from: 3, bytes: b"one".into() });
-        assert_eq!(batches.messages.recv().await.unwrap(), Message { from: 3, bytes: b"two".into() });
+        assert_eq!(
+            transactions.messages.recv().await.unwrap(),
+            Message { from: B256::with_last_byte(3), bytes: b"one".into() }
+        );
+        assert_eq!(
+            batches.messages.recv().await.unwrap(),
+            Message { from: B256::with_last_byte(3), bytes: b"two".into() }
+        );
         for unknown in [&b""[..], b"\x00one", b"\x03one"] {
-            assert!(!end.incoming.put(Message { from: 3, bytes: unknown.to_vec().into() }), "{unknown:?}");
+            assert!(
+                !end.incoming.put(Message { from: B256::with_last_byte(3), bytes: unknown.to_vec().into() }),
+                "{unknown:?}"
+            );
         }
     }
 
@@ -136,7 +145,7 @@ mod tests {
             assert!(transactions.peers.send(To::All, b"x"));
         }
         assert!(!transactions.peers.send(To::All, b"x"));
-        let message = || Message { from: 0, bytes: vec![Topic::Batches as u8].into() };
+        let message = || Message { from: B256::ZERO, bytes: vec![Topic::Batches as u8].into() };
         for _ in 0..MESSAGES_MAX {
             assert!(end.incoming.put(message()));
         }

@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     Config, Error, PoolHandle,
     base::Base,
-    epochs::{NextEpoch, NextEpochs},
+    epochs::{NextEpoch, NextEpochs, Term},
     handle::Shared,
     pipeline::{self, Decided, Job, Step},
     propose::Request,
@@ -41,6 +41,11 @@ pub fn start(store: &Store) -> (Height, B256) {
     store
         .ordered_head()
         .map_or_else(|| (Height(store.heads().executed.0), B256::ZERO), |(height, hash, _)| (height, hash))
+}
+
+/// The epoch of the last ordered block that is durable; 0 for a new chain, and where one sequencer orders.
+pub fn epoch(store: &Store) -> Result<u64, Error> {
+    Ok(Term::stored(store)?.epoch)
 }
 
 /// Answers the engine's questions and carries out what it decides.
@@ -109,7 +114,7 @@ impl Sequencer {
                 Some(message) = next_message(&mut self.messages) => {
                     match decode(&message.bytes) {
                         Some(transactions) => self.pool.take_from_peer(transactions),
-                        None => tracing::debug!(seat = message.from, "a message that holds no transactions"),
+                        None => tracing::debug!(from = %message.from, "a message that holds no transactions"),
                     }
                 }
                 _ = poll.tick() => {

@@ -208,7 +208,7 @@ async fn transactions_go_to_the_leaders_and_to_everybody_when_they_wait() {
     assert_eq!(to, To::Leaders);
     // Another seat that gets the message has the transaction, and does not send it on.
     let (other, mut others_ends) = Rig::seat();
-    assert!(others_ends.incoming.put(Message { from: 1, bytes: handed_over.clone() }));
+    assert!(others_ends.incoming.put(Message { from: B256::with_last_byte(1), bytes: handed_over.clone() }));
     while other.pool.status().0 == 0 {
         tokio::task::yield_now().await;
     }
