@@ -12,6 +12,7 @@ use std::{
 use alloy_primitives::{Address, B256, Bytes};
 use commonware_runtime::Clock;
 use sluice_ordering::{Event, Message, Peers, Reason, Round, To};
+use sluice_simplex::{Committee, Committees};
 use sluice_types::{Height, L1Number, L2Number, OrderedBlock, RollupId, RollupSection};
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,6 +21,7 @@ use crate::{
     dice::Dice,
     disk::SharedDisk,
     l1::L1,
+    plan::Change,
     rules::{Verdict, View},
 };
 
@@ -56,6 +58,10 @@ pub(crate) struct App {
     pub(crate) skew_ms: i64,
     /// How late it sees L1 now; shared, because that changes.
     pub(crate) l1_lag_ms: Arc<AtomicU64>,
+    /// How the committee changes, and whom to tell when that is known here.
+    pub(crate) change: Option<Change>,
+    pub(crate) next: Option<Committee>,
+    pub(crate) committees: Committees,
     /// Longest time until a block is durable.
     pub(crate) storing_ms_max: u64,
     pub(crate) events: mpsc::Receiver<Event>,
@@ -169,7 +175,7 @@ impl App {
     fn view<'a>(&'a self, chain: &'a Chain, now_ms: u64) -> View<'a> {
         let lag = self.l1_lag_ms.load(Ordering::Relaxed);
         let (clock_ms, l1_ms) = (now_ms.saturating_add_signed(self.skew_ms), now_ms.saturating_sub(lag));
-        View { chain, clock_ms, l1: &self.l1, l1_ms }
+        View { chain, clock_ms, l1: &self.l1, l1_ms, change: self.change }
     }
 
     fn propose(&self, chain: &Chain, question: &Question, now_ms: u64) -> Option<OrderedBlock> {
@@ -226,7 +232,7 @@ impl App {
                 _ => self.l1.hash(origin, now_ms),
             },
             beneficiary: Address::with_last_byte(u8::try_from(self.seat).expect("seats are few")),
-            next_epoch: 0,
+            next_epoch: view.next_epoch(undecided, origin),
             sections: vec![section],
         })
     }
@@ -258,7 +264,13 @@ impl App {
         }
     }
 
-    fn tick(&self, memory: &mut Memory, now_ms: u64) {
+    fn tick(&mut self, memory: &mut Memory, now_ms: u64) {
+        let l1_ms = now_ms.saturating_sub(self.l1_lag_ms.load(Ordering::Relaxed));
+        if self.change.is_some_and(|change| L1::confirmed(l1_ms) >= change.l1_block)
+            && let Some(next) = self.next.take()
+        {
+            self.committees.insert(next);
+        }
         while let Some((_, block, done)) = memory.storing.pop_front_if(|(due, ..)| *due <= now_ms) {
             let mut disk = self.disk.lock();
             if block.height.0 == disk.durable.len() as u64 + 1 {

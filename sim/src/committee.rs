@@ -1,5 +1,7 @@
 //! Seats with keys that everybody may know, and the engine's own view of them, made without the room under test.
 
+use std::ops::Range;
+
 use alloy_primitives::Address;
 use commonware_codec::DecodeExt as _;
 use commonware_consensus::simplex::scheme::bls12381_multisig;
@@ -20,16 +22,17 @@ pub(crate) type Scheme = bls12381_multisig::Scheme<ed25519::PublicKey, MinSig>;
 const CHAIN_ID: u64 = 31_337;
 const CONTRACT: Address = Address::repeat_byte(0x5e);
 
-/// A committee and all its secrets, in order of seats.
+/// All seats with their secrets, in order of their network keys, and which of them make up the committee of each epoch.
 #[derive(Debug)]
 pub(crate) struct Seats {
     pub(crate) keys: Vec<SeatKeys>,
-    pub(crate) committee: Committee,
     pub(crate) members: Vec<ed25519::PublicKey>,
+    /// Seats next to each other, so that their order in the committee is the same.
+    epochs: Vec<(u64, Range<usize>)>,
 }
 
 impl Seats {
-    pub(crate) fn new(count: usize, epoch: u64) -> Self {
+    pub(crate) fn new(count: usize, epochs: Vec<(u64, Range<usize>)>) -> Self {
         let secret = |seat: usize, kind: u8| {
             // Below the order of the curve, and not zero.
             let mut secret = [0; 32];
@@ -39,21 +42,44 @@ impl Seats {
         let key = |seat| SeatKeys::from_secrets(&secret(seat, 1), &secret(seat, 2)).expect("good secrets");
         let mut keys: Vec<SeatKeys> = (0..count).map(key).collect();
         keys.sort_by_key(SeatKeys::network_key);
-        let member = |keys: &SeatKeys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() };
-        let members: Vec<Member> = keys.iter().map(member).collect();
-        let committee = Committee::new(epoch, CHAIN_ID, CONTRACT, &members).expect("a good committee");
         let members = keys.iter().map(|keys| network(keys).public_key()).collect();
-        Self { keys, committee, members }
+        Self { keys, members, epochs }
     }
 
-    /// What a seat signs with, or what checks all signatures.
-    pub(crate) fn scheme(&self, seat: Option<usize>) -> Scheme {
+    /// Who is in the committee of an epoch.
+    pub(crate) fn of(&self, epoch: u64) -> Option<Range<usize>> {
+        self.epochs.iter().find(|(of, _)| *of == epoch).map(|(_, seats)| seats.clone())
+    }
+
+    /// The committee of an epoch as the room under test has it.
+    pub(crate) fn committee(&self, epoch: u64) -> Option<Committee> {
+        let member = |keys: &SeatKeys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() };
+        let members: Vec<Member> = self.keys[self.of(epoch)?].iter().map(member).collect();
+        Some(Committee::new(epoch, CHAIN_ID, CONTRACT, &members).expect("a good committee"))
+    }
+
+    /// Which seat has an index in an epoch.
+    pub(crate) fn seat(&self, epoch: u64, index: u32) -> Option<usize> {
+        self.of(epoch)?.nth(usize::try_from(index).ok()?)
+    }
+
+    /// The epochs in which a seat is.
+    pub(crate) fn epochs_of(&self, seat: usize) -> Vec<u64> {
+        self.epochs.iter().filter(|(_, seats)| seats.contains(&seat)).map(|(epoch, _)| *epoch).collect()
+    }
+
+    /// What a seat signs with in an epoch, or what checks all signatures of it.
+    pub(crate) fn scheme(&self, epoch: u64, seat: Option<usize>) -> Scheme {
         let namespace = [b"SLUICE_SIMPLEX".as_slice(), &CHAIN_ID.to_be_bytes(), CONTRACT.as_slice()].concat();
         let member = |keys: &SeatKeys| {
             let vote = <MinSig as Variant>::Public::decode(bytes(&keys.vote_key())).expect("a point");
             (network(keys).public_key(), vote)
         };
-        let members: BiMap<_, _> = self.keys.iter().map(member).try_collect().expect("no key comes twice");
+        let members: BiMap<_, _> = self.keys[self.of(epoch).expect("an epoch of the plan")]
+            .iter()
+            .map(member)
+            .try_collect()
+            .expect("no key comes twice");
         match seat {
             None => Scheme::verifier(&namespace, members),
             Some(seat) => {

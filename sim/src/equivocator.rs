@@ -18,7 +18,11 @@ use commonware_p2p::{Receiver as _, Recipients, Sender as _};
 use commonware_runtime::{Clock as _, deterministic::Context};
 use sluice_types::{Height, L1Number, OrderedBlock};
 
-use crate::{committee::Scheme, network::Plain};
+use crate::{
+    committee::Scheme,
+    network::{Lane, Plain},
+    spoken::Spoken,
+};
 
 /// How long each half believes that its block is the only one.
 const SECRET: Duration = Duration::from_millis(80);
@@ -29,6 +33,8 @@ pub(crate) struct Equivocator {
     pub(crate) members: Vec<PublicKey>,
     pub(crate) seat: usize,
     pub(crate) epoch: Epoch,
+    /// Hears what it says before all.
+    pub(crate) spoken: Spoken,
     /// What a block on nothing says of L1.
     pub(crate) l1_origin: (u64, B256),
 }
@@ -50,7 +56,7 @@ struct Seen {
 
 impl Equivocator {
     /// Works until the network is gone. Takes the channels of votes, certificates and blocks.
-    pub(crate) async fn run(self, clock: Context, [mut votes, mut certificates, mut blocks]: [Plain; 3]) {
+    pub(crate) async fn run(self, clock: Context, [mut votes, mut certificates]: [Lane; 2], mut blocks: Plain) {
         let mut seen = Seen::default();
         loop {
             self.propose(&mut seen, clock.current(), &mut votes, &mut blocks);
@@ -77,6 +83,7 @@ impl Equivocator {
                 () = clock.sleep_until(due) => {
                     for proposal in seen.reveal.take().into_iter().flat_map(|(_, both)| both) {
                         let vote = Notarize::sign(&self.scheme, proposal).expect("it has a key");
+                        self.spoken.note(Vote::Notarize(vote.clone()));
                         votes.0.send(Recipients::All, Vote::Notarize(vote).encode(), true);
                     }
                 }
@@ -101,7 +108,7 @@ impl Equivocator {
     }
 
     /// Proposes two blocks if it is the leader and knows what to build on.
-    fn propose(&self, seen: &mut Seen, now: SystemTime, votes: &mut Plain, blocks: &mut Plain) {
+    fn propose(&self, seen: &mut Seen, now: SystemTime, votes: &mut Lane, blocks: &mut Plain) {
         let view = seen.over.next();
         let leads = (self.epoch.get().wrapping_add(view.get()) % self.members.len() as u64) == self.seat as u64;
         if !leads || seen.proposed.contains_key(&view) {
@@ -148,7 +155,7 @@ impl Equivocator {
     }
 
     /// Votes to finalize whatever of its own others vote for.
-    fn finalize(&self, seen: &mut Seen, proposal: &Proposal<Digest>, votes: &mut Plain) {
+    fn finalize(&self, seen: &mut Seen, proposal: &Proposal<Digest>, votes: &mut Lane) {
         let view = proposal.view();
         let own = seen.proposed.get(&view).is_some_and(|both| both.contains(proposal));
         if own && seen.finalized.insert((view, proposal.payload)) {

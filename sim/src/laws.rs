@@ -17,7 +17,7 @@ use sluice_types::RollupSection;
 
 use crate::{
     chain::{Chain, transactions},
-    committee::{Scheme, bytes},
+    committee::{Scheme, Seats, bytes},
     disk::Disk,
     l1::L1,
     plan::{Kind, ORDERED_MS_MAX},
@@ -105,7 +105,12 @@ fn certificates(world: &World) -> Vec<String> {
             if good.contains(&certificate.proof) {
                 continue;
             }
-            match verify_certificate(certificate, &world.seats.committee) {
+            let committee = sluice_simplex::epoch(certificate).ok().and_then(|epoch| world.seats.committee(epoch));
+            let Some(committee) = committee else {
+                broken.push(format!("the proof of {height} for seat {seat} is of nobody's epoch"));
+                continue;
+            };
+            match verify_certificate(certificate, &committee) {
                 Ok(()) => drop(good.insert(certificate.proof.clone())),
                 Err(error) => broken.push(format!("the proof of {height} for seat {seat}: {error}")),
             }
@@ -167,8 +172,24 @@ fn rules(world: &World) -> Vec<String> {
     let chain = world.chain(highest.expect("some are honest"));
     let end_ms = world.now_ms();
     let (mut seen, mut before) = (BTreeSet::new(), (0, 0));
+    // Whose turn it is, and up to which height.
+    let (mut epoch, mut ends) = (world.plan.epoch, None);
     for block in chain.blocks() {
         let mut wrong = |what: &str| broken.push(format!("block {} should not be in the chain: {what}", block.height));
+        if block.epoch != epoch {
+            wrong("it is of another epoch");
+        }
+        if let Some(change) = world.plan.change.filter(|change| change.epoch == block.next_epoch) {
+            if ends.is_some() || block.l1_origin.0 < change.l1_block {
+                wrong("it names the next epoch too early, or again");
+            }
+            ends = Some(block.height.0 + world.plan.settings.tail.get());
+        } else if block.next_epoch != 0 {
+            wrong("it names an epoch that nobody knows");
+        }
+        if ends == Some(block.height.0) {
+            epoch = world.plan.change.map_or(epoch, |change| change.epoch);
+        }
         if transactions(block).any(|tx| !seen.insert(tx)) {
             wrong("it repeats a transaction");
         }
@@ -185,6 +206,9 @@ fn rules(world: &World) -> Vec<String> {
             wrong("its L1 origin is not on L1");
         }
     }
+    if let Some(change) = world.plan.change.filter(|change| change.epoch != epoch) {
+        broken.push(format!("the committee of epoch {} never took over", change.epoch));
+    }
     broken
 }
 
@@ -199,9 +223,9 @@ fn refusals(world: &World) -> Vec<String> {
 }
 
 /// Whom evidence accuses.
-pub(crate) const fn accused(evidence: &Evidence) -> Option<u32> {
+pub(crate) fn accused(evidence: &Evidence, seats: &Seats) -> Option<usize> {
     match evidence {
-        Evidence::Votes(votes) => Some(votes.seat),
+        Evidence::Votes(votes) => seats.seat(votes.epoch, votes.seat),
         Evidence::Certificates(_) => None,
     }
 }
@@ -210,31 +234,31 @@ pub(crate) const fn accused(evidence: &Evidence) -> Option<u32> {
 fn evidence(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
     let mut convicted = BTreeSet::new();
-    let scheme = world.seats.scheme(None);
     for seat in world.plan.honest() {
         for found in &world.disks[seat].lock().evidence {
-            let Some(culprit) = accused(found) else {
+            let Some(culprit) = accused(found, &world.seats) else {
                 broken.push(format!("seat {seat} has evidence of another engine"));
                 continue;
             };
             if !convicted.insert(culprit) {
                 continue;
             }
-            if !holds(found, &scheme) {
+            if !holds(found, &world.seats) {
                 broken.push(format!("the evidence of seat {seat} against {culprit} does not hold: {found:?}"));
             }
         }
     }
     for culprit in &convicted {
-        let seat = usize::try_from(*culprit).expect("seats are few");
+        let seat = *culprit;
         if world.plan.liars.get(&seat).is_none_or(|kind| !kind.may_be_accused()) {
             broken.push(format!("seat {seat} is accused and did nothing wrong"));
         }
     }
     for (seat, kind) in &world.plan.liars {
-        // Twins may be of one mind, and only what both said before all convicts them.
-        let said = world.spoken.get(seat).is_some_and(|spoken| *kind == Kind::Twins && spoken.contradicts());
-        if (kind.contradicts_itself() || said) && !convicted.contains(&u32::try_from(*seat).expect("seats are few")) {
+        // Twins may be of one mind, and an equivocator's epoch may end before its turn: only what is said before all convicts.
+        let said = world.spoken.get(seat).is_some_and(|spoken| *kind != Kind::SplitTwins && spoken.contradicts());
+        let certain = kind.contradicts_itself() && (*kind != Kind::Equivocator || world.plan.change.is_none());
+        if (certain || said) && !convicted.contains(seat) {
             broken.push(format!("nobody has evidence against seat {seat}, {kind:?}"));
         }
     }
@@ -242,8 +266,9 @@ fn evidence(world: &World) -> Vec<String> {
 }
 
 /// Whether both signatures are the seat's, over what L1 would check.
-fn holds(evidence: &Evidence, scheme: &Scheme) -> bool {
+fn holds(evidence: &Evidence, seats: &Seats) -> bool {
     let Evidence::Votes(votes) = evidence else { return false };
+    let scheme = &seats.scheme(votes.epoch, None);
     let mut rng = TestRng::new(1);
     let round = Round::new(Epoch::new(votes.epoch), View::new(votes.view));
     let proposal = |vote: &SignedVote| Proposal::new(round, View::new(vote.parent_view), Digest(vote.payload.0));

@@ -6,6 +6,7 @@ use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{
     Recipients,
     simulated::{self, Control, Link, Network, Oracle, Receiver, SplitOrigin, SplitTarget},
+    utils::mux::{Muxer, SubReceiver, SubSender},
 };
 use commonware_runtime::{IoBuf, Quota, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZU32, NZUsize, Probability};
@@ -108,6 +109,20 @@ pub(crate) fn divide(
         seconds.push((other, second));
     }
     [named(firsts), named(seconds)]
+}
+
+/// A channel of one epoch.
+pub(crate) type Lane = (SubSender<simulated::Sender<PublicKey, Context>>, SubReceiver<PublicKey>);
+
+/// A channel's parts of these epochs, as the engines divide it.
+pub(crate) async fn lanes(context: &Context, (sender, receiver): Plain, epochs: &[u64]) -> Vec<Lane> {
+    let (muxer, mut handle) = Muxer::new(context.child("muxer"), sender, receiver);
+    muxer.start();
+    let mut lanes = Vec::new();
+    for epoch in epochs {
+        lanes.push(handle.register(*epoch).await.expect("each is asked for once"));
+    }
+    lanes
 }
 
 /// Who gets what a half sends.

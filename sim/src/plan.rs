@@ -1,10 +1,10 @@
 //! What a seed stands for: who takes part, who lies, what breaks and when.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, num::NonZeroU64, ops::Range, time::Duration};
 
 use sluice_simplex::Settings;
 
-use crate::dice::Dice;
+use crate::{dice::Dice, l1::L1};
 
 /// Which part of all that can happen does happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -102,6 +102,17 @@ pub(crate) enum Action {
     Give(usize, u64),
 }
 
+/// Another committee takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Its epoch.
+    pub(crate) epoch: u64,
+    /// So many of the first seats go, and so many of the last come.
+    pub(crate) seats: usize,
+    /// The L1 block that makes it known, and from which on it may begin.
+    pub(crate) l1_block: u64,
+}
+
 /// What a seed stands for.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -111,10 +122,12 @@ pub struct Plan {
     pub scenario: Scenario,
     /// How many seats there are.
     pub seats: usize,
-    /// Who is not honest.
+    /// Who is not honest. All of them are in the first committee.
     pub liars: BTreeMap<usize, Kind>,
-    /// The committee's epoch.
+    /// The first committee's epoch.
     pub(crate) epoch: u64,
+    /// How the committee changes.
+    pub(crate) change: Option<Change>,
     /// How the engines work.
     pub(crate) settings: Settings,
     /// When everything is repaired.
@@ -148,9 +161,12 @@ const fn slow() -> Settings {
         block_time: Duration::from_millis(200),
         heartbeat: Duration::from_millis(400),
         leader_timeout: Duration::from_millis(800),
+        tail: NonZeroU64::new(4).expect("not zero"),
     }
 }
 
+/// How often the committee changes.
+const CHANGES_PERCENT: u64 = 50;
 /// How long there is trouble.
 const TROUBLE: (u64, u64) = (1_500, 6_500);
 /// How long the run goes on when all is repaired.
@@ -166,14 +182,21 @@ impl Plan {
     /// What a seed stands for.
     pub fn new(seed: u64, scenario: Scenario) -> Self {
         let mut dice = Dice::new(seed, 1);
-        let seats = [4, 4, 4, 4, 4, 4, 5, 6, 7, 10][dice.index(10)];
+        let members = [4, 4, 4, 4, 4, 4, 5, 6, 7, 10][dice.index(10)];
+        let epoch = dice.between(0, 4);
+        let change = dice.percent(CHANGES_PERCENT).then(|| Change {
+            epoch: epoch + dice.between(1, 3),
+            seats: dice.index(members * 2 / 3 + 1),
+            l1_block: L1::head(dice.between(0, TROUBLE.1)),
+        });
+        let seats = members + change.map_or(0, |change| change.seats);
         let lies = matches!(scenario, Scenario::Byzantine | Scenario::Mixed);
         let breaks = matches!(scenario, Scenario::Faults | Scenario::Mixed);
         let mut liars = BTreeMap::new();
         if lies {
-            for _ in 0..dice.between(0, (seats as u64 - 1) / 3 + 1).max(u64::from(scenario == Scenario::Byzantine)) {
+            for _ in 0..dice.between(0, (members as u64 - 1) / 3 + 1).max(u64::from(scenario == Scenario::Byzantine)) {
                 // The same seat twice: then it is one liar less.
-                liars.insert(dice.index(seats), Kind::ALL[dice.index(Kind::ALL.len())]);
+                liars.insert(dice.index(members), Kind::ALL[dice.index(Kind::ALL.len())]);
             }
         }
         let latency_ms = dice.between(5, 60);
@@ -194,7 +217,8 @@ impl Plan {
             scenario,
             seats,
             liars,
-            epoch: dice.between(0, 4),
+            epoch,
+            change,
             settings: slow(),
             heal: Duration::from_millis(heal),
             end: Duration::from_millis(end),
@@ -220,6 +244,7 @@ impl Plan {
             seats,
             liars: BTreeMap::new(),
             epoch: 1,
+            change: None,
             settings: Settings::default(),
             heal: Duration::ZERO,
             end: Duration::from_millis(end_ms),
@@ -235,6 +260,14 @@ impl Plan {
     /// How long the run takes in its own time, in seconds.
     pub const fn seconds(&self) -> f64 {
         self.end.as_secs_f64()
+    }
+
+    /// The epochs, and which seats are the committee of each.
+    pub(crate) fn epochs(&self) -> Vec<(u64, Range<usize>)> {
+        let come = self.change.map_or(0, |change| change.seats);
+        let mut epochs = vec![(self.epoch, 0..self.seats - come)];
+        epochs.extend(self.change.map(|change| (change.epoch, change.seats..self.seats)));
+        epochs
     }
 
     /// Who is honest.
@@ -287,6 +320,9 @@ fn trouble(
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed {} ({:?}): {} seats", self.seed, self.scenario, self.seats)?;
+        if let Some(Change { epoch, seats, .. }) = self.change {
+            write!(f, ", {seats} of them from epoch {epoch} on instead of the first {seats}")?;
+        }
         for (seat, kind) in &self.liars {
             write!(f, ", {seat} {kind:?}")?;
         }

@@ -7,6 +7,7 @@ use sluice_types::OrderedBlock;
 use crate::{
     chain::{Chain, transactions},
     l1::L1,
+    plan::Change,
 };
 
 /// How far a block's time may be ahead of a clock.
@@ -33,9 +34,17 @@ pub(crate) struct View<'a> {
     pub(crate) l1: &'a L1,
     /// Up to when it knows L1.
     pub(crate) l1_ms: u64,
+    /// How the committee changes.
+    pub(crate) change: Option<Change>,
 }
 
 impl View<'_> {
+    /// Which epoch a block on this L1 block may name; 0 for none.
+    pub(crate) fn next_epoch(&self, undecided: &[Arc<OrderedBlock>], origin: u64) -> u64 {
+        let named = self.chain.blocks().iter().chain(undecided).any(|block| block.next_epoch != 0);
+        self.change.filter(|change| !named && change.l1_block <= origin).map_or(0, |change| change.epoch)
+    }
+
     /// Judges a block whose height and parent are right. `undecided` are the blocks below that are not handed over.
     pub(crate) fn judge(&self, undecided: &[Arc<OrderedBlock>], block: &OrderedBlock) -> Verdict {
         let height = block.height.0;
@@ -65,6 +74,9 @@ impl View<'_> {
                 Some(_) => return Verdict::Refuse(format!("what {executed} was executed to is wrong")),
                 None => late = true,
             }
+        }
+        if block.next_epoch != 0 && self.next_epoch(undecided, block.l1_origin.0) != block.next_epoch {
+            return Verdict::Refuse(format!("it names epoch {} as the next", block.next_epoch));
         }
         let origin = block.l1_origin.0;
         let confirmed = origin <= L1::confirmed(self.l1_ms);

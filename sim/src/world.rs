@@ -17,7 +17,7 @@ use commonware_cryptography::{Sha256, ed25519::PublicKey};
 use commonware_p2p::Sender;
 use commonware_runtime::{Clock as _, Handle, Runner as _, Spawner as _, Supervisor as _, deterministic};
 use sluice_ordering::EVENTS_MAX;
-use sluice_simplex::{Channels, Lines, Node, run_on};
+use sluice_simplex::{Channels, Committees, Lines, Node, run_on};
 use sluice_types::Height;
 use tokio::sync::mpsc;
 
@@ -29,7 +29,7 @@ use crate::{
     equivocator::Equivocator,
     l1::L1,
     laws,
-    network::{Audience, Net, divide},
+    network::{Audience, Net, divide, lanes},
     plan::{Action, Kind, Plan},
     spoken::Spoken,
 };
@@ -42,7 +42,7 @@ pub struct Outcome {
     /// The last height of each honest seat, by seat.
     pub heights: BTreeMap<usize, u64>,
     /// Pieces of evidence against each seat that there is any against.
-    pub evidence: BTreeMap<u32, usize>,
+    pub evidence: BTreeMap<usize, usize>,
     /// Proposals that honest applications refused.
     pub refused: usize,
     /// How often a seat was started again.
@@ -86,7 +86,7 @@ pub(crate) struct World {
 
 impl World {
     async fn new(context: deterministic::Context, plan: Plan) -> Self {
-        let seats = Seats::new(plan.seats, plan.epoch);
+        let seats = Seats::new(plan.seats, plan.epochs());
         let net = Net::new(&context, seats.members.clone(), plan.hang_up).await;
         let mut dice = Dice::new(plan.seed, 2);
         let l1 = Arc::new(L1::new(&mut dice, u64::try_from(plan.end.as_millis()).expect("a run is short")));
@@ -211,9 +211,11 @@ impl World {
         let (transactions, _, ends) = sluice_ordering::peers();
         let (events, receive) = mpsc::channel(EVENTS_MAX);
         disk.lock().wake = Some(handle);
+        let committees = Committees::new(self.seats.committee(self.plan.epoch).expect("the first"));
+        let next = self.plan.change.and_then(|change| self.seats.committee(change.epoch));
         let node = Node {
             keys: self.seats.keys[seat].clone(),
-            committee: self.seats.committee.clone(),
+            committees: committees.clone(),
             settings: self.plan.settings.clone(),
             partition,
             start: Height(App::start(&disk)),
@@ -226,6 +228,9 @@ impl World {
             l1: self.l1.clone(),
             skew_ms: self.plan.skew_ms[seat],
             l1_lag_ms: self.l1_lag_ms[seat].clone(),
+            change: self.plan.change,
+            next,
+            committees,
             storing_ms_max: self.plan.storing_ms_max,
             events: receive,
             peers: transactions.peers,
@@ -245,7 +250,9 @@ impl World {
     async fn boot_liar(&mut self, seat: usize, kind: Kind) {
         let plain = self.net.channels(seat).await;
         let context = self.context.child("liar").with_attribute("seat", seat);
-        let scheme = self.seats.scheme(Some(seat));
+        let named = |epoch| context.child("mock").with_attribute("epoch", epoch);
+        let epochs = self.seats.epochs_of(seat);
+        let scheme = |epoch| self.seats.scheme(epoch, Some(seat));
         let mut plain_channels = plain;
         let manners = match kind {
             Kind::Censor => Manners::Censor,
@@ -257,34 +264,49 @@ impl World {
         match kind {
             Kind::Silent => {}
             Kind::Conflicter => {
-                let votes = plain_channels.swap_remove(0);
-                conflicter::Conflicter::<_, _, Sha256>::new(context, conflicter::Config { scheme }).start(votes);
+                let votes = lanes(&context, plain_channels.swap_remove(0), &epochs).await;
+                for (epoch, votes) in epochs.into_iter().zip(votes) {
+                    let config = conflicter::Config { scheme: scheme(epoch) };
+                    conflicter::Conflicter::<_, _, Sha256>::new(named(epoch), config).start(votes);
+                }
             }
             Kind::Nuller => {
-                let votes = plain_channels.swap_remove(0);
-                nuller::Nuller::<_, _, Sha256>::new(context, nuller::Config { scheme }).start(votes);
+                let votes = lanes(&context, plain_channels.swap_remove(0), &epochs).await;
+                for (epoch, votes) in epochs.into_iter().zip(votes) {
+                    let config = nuller::Config { scheme: scheme(epoch) };
+                    nuller::Nuller::<_, _, Sha256>::new(named(epoch), config).start(votes);
+                }
             }
             Kind::NullifyOnly => {
-                let votes = plain_channels.swap_remove(0);
-                nullify_only::NullifyOnly::<_, _, Sha256>::new(context, nullify_only::Config { scheme }).start(votes);
+                let votes = lanes(&context, plain_channels.swap_remove(0), &epochs).await;
+                for (epoch, votes) in epochs.into_iter().zip(votes) {
+                    let config = nullify_only::Config { scheme: scheme(epoch) };
+                    nullify_only::NullifyOnly::<_, _, Sha256>::new(named(epoch), config).start(votes);
+                }
             }
             Kind::Outdated => {
-                let votes = plain_channels.swap_remove(0);
-                let config = outdated::Config { scheme, view_delta: ViewDelta::new(3) };
-                outdated::Outdated::<_, _, Sha256>::new(context, config).start(votes);
+                let votes = lanes(&context, plain_channels.swap_remove(0), &epochs).await;
+                for (epoch, votes) in epochs.into_iter().zip(votes) {
+                    let config = outdated::Config { scheme: scheme(epoch), view_delta: ViewDelta::new(3) };
+                    outdated::Outdated::<_, _, Sha256>::new(named(epoch), config).start(votes);
+                }
             }
             Kind::Equivocator => {
                 let blocks = plain_channels.swap_remove(4);
-                let certificates = plain_channels.swap_remove(1);
-                let votes = plain_channels.swap_remove(0);
+                // In the epochs after its first it says nothing.
+                let first = [self.plan.epoch];
+                let certificates = lanes(&context, plain_channels.swap_remove(1), &first).await.remove(0);
+                let votes = lanes(&context, plain_channels.swap_remove(0), &first).await.remove(0);
+                let members = self.seats.of(self.plan.epoch).expect("the first");
                 let liar = Equivocator {
-                    scheme,
-                    members: self.seats.members.clone(),
+                    scheme: scheme(self.plan.epoch),
+                    members: self.seats.members[members].to_vec(),
                     seat,
                     epoch: Epoch::new(self.plan.epoch),
+                    spoken: self.spoken.entry(seat).or_default().clone(),
                     l1_origin: (0, self.l1.hash(0, 0)),
                 };
-                context.spawn(move |clock| liar.run(clock, [votes, certificates, blocks]));
+                context.spawn(move |clock| liar.run(clock, [votes, certificates], blocks));
             }
             Kind::Twins | Kind::SplitTwins | Kind::Censor | Kind::WrongState | Kind::Repeater | Kind::Hasty => {
                 let audiences = self.audiences(seat, kind);
@@ -322,7 +344,7 @@ impl World {
         for seat in self.plan.honest() {
             let chain = self.chain(seat);
             let disk = self.disks[seat].lock();
-            for found in disk.evidence.iter().filter_map(laws::accused) {
+            for found in disk.evidence.iter().filter_map(|found| laws::accused(found, &self.seats)) {
                 *evidence.entry(found).or_default() += 1;
             }
             heights.insert(seat, disk.tip());

@@ -10,7 +10,7 @@ use alloy_primitives::B256;
 use parking_lot::Mutex;
 use sluice_ordering::{Line, Message, Peers, To};
 use sluice_settle::{Authority, Cosigners};
-use sluice_simplex::{BatchId, BatchSignature, Committee, SeatKeys, certify, is_quorum};
+use sluice_simplex::{BatchId, BatchSignature, Committee, Committees, SeatKeys, certify, is_quorum};
 use sluice_types::{BatchIndex, L1Contracts};
 use tracing::warn;
 
@@ -20,8 +20,8 @@ use crate::{Error, config::Turns, supervise::Shutdown};
 const REPEAT: Duration = Duration::from_secs(1);
 /// Batches, from the one signed here on, of which others' signatures are kept.
 const AHEAD_MAX: u64 = 16;
-/// Bytes of a message: index, hash, signature.
-const MESSAGE_BYTES: usize = 8 + 32 + 48;
+/// Bytes of a message: epoch, index, hash, signature.
+const MESSAGE_BYTES: usize = 8 + 8 + 32 + 48;
 
 /// The others in the committee, as `settle` sees them.
 #[derive(Clone)]
@@ -29,8 +29,7 @@ pub(crate) struct Cosign(Arc<Inner>);
 
 struct Inner {
     keys: SeatKeys,
-    committee: Committee,
-    seat: u32,
+    committees: Committees,
     l1: L1Contracts,
     turns: Turns,
     peers: Peers,
@@ -39,67 +38,72 @@ struct Inner {
 
 #[derive(Default)]
 struct Heard {
-    /// The batch signed here last.
-    ours: Option<(BatchIndex, B256)>,
+    /// The batch signed here last, and in which epoch.
+    ours: Option<(u64, BatchIndex, B256)>,
     sent: Option<Instant>,
-    /// By index and seat: what was signed. One batch of a seat at an index.
-    signatures: BTreeMap<(BatchIndex, u32), (B256, BatchSignature)>,
+    /// By epoch, index and seat: what was signed. One batch of a seat at an index in an epoch.
+    signatures: BTreeMap<(u64, BatchIndex, u32), (B256, BatchSignature)>,
 }
 
 impl Cosign {
     /// The seat's view, and the task that listens to the others.
     pub(crate) fn new(
         keys: SeatKeys,
-        committee: Committee,
+        committees: Committees,
         l1: L1Contracts,
         turns: Turns,
         line: Line,
-    ) -> Result<(Self, Listen), Error> {
-        let seat = committee.index(&keys.network_key()).and_then(|seat| u32::try_from(seat).ok());
-        let seat = seat.ok_or_else(|| Error::Config("the seat is not in the committee".into()))?;
+    ) -> (Self, Listen) {
         let heard = Mutex::default();
-        let this = Self(Arc::new(Inner { keys, committee, seat, l1, turns, peers: line.peers, heard }));
-        Ok((this.clone(), Listen { cosign: this, messages: line.messages }))
+        let this = Self(Arc::new(Inner { keys, committees, l1, turns, peers: line.peers, heard }));
+        (this.clone(), Listen { cosign: this, messages: line.messages })
     }
 
-    fn batch(&self, index: BatchIndex, batch_hash: B256) -> BatchId {
-        BatchId {
-            chain_id: self.0.l1.chain_id,
-            rollup: self.0.l1.rollup,
-            epoch: self.0.committee.epoch(),
-            index: index.0,
-            batch_hash,
-        }
+    fn batch(&self, epoch: u64, index: BatchIndex, batch_hash: B256) -> BatchId {
+        BatchId { chain_id: self.0.l1.chain_id, rollup: self.0.l1.rollup, epoch, index: index.0, batch_hash }
+    }
+
+    /// The committee that signs now, and our seat in it.
+    fn committee(&self) -> (Arc<Committee>, Option<u32>) {
+        let committee = self.0.committees.current();
+        let seat = index(&committee, &self.0.keys.network_key());
+        (committee, seat)
     }
 
     fn hear(&self, Message { from, bytes }: &Message) {
-        let Some((index, batch_hash, signature)) = decode(bytes) else {
-            tracing::debug!(seat = from, "a message that holds no signature on a batch");
+        let Some((epoch, index, batch_hash, signature)) = decode(bytes) else {
+            tracing::debug!(%from, "a message that holds no signature on a batch");
             return;
         };
-        let next = self.0.heard.lock().ours.map_or(0, |(index, _)| index.0);
+        // Those of a later epoch are in it already.
+        let Some(committee) = self.0.committees.get(epoch).filter(|_| epoch >= self.0.committees.current().epoch())
+        else {
+            return;
+        };
+        let Some(seat) = self::index(&committee, from) else { return };
+        let next = self.0.heard.lock().ours.map_or(0, |(_, index, _)| index.0);
         if index.0 < next || index.0 >= next + AHEAD_MAX {
             return;
         }
-        let known = self.0.heard.lock().signatures.get(&(index, *from)).copied();
+        let known = self.0.heard.lock().signatures.get(&(epoch, index, seat)).copied();
         if known == Some((batch_hash, signature)) {
             return;
         }
-        if !self.batch(index, batch_hash).verify(&self.0.committee, *from, &signature) {
-            warn!(seat = from, %index, "a signature on a batch that does not hold");
+        if !self.batch(epoch, index, batch_hash).verify(&committee, seat, &signature) {
+            warn!(epoch, seat, %index, "a signature on a batch that does not hold");
             return;
         }
         if known.is_some() {
-            warn!(seat = from, %index, "a seat signed two batches of one index");
+            warn!(epoch, seat, %index, "a seat signed two batches of one index");
             return;
         }
         let mut heard = self.0.heard.lock();
-        if let Some((_, ours)) = heard.ours.filter(|(ours, _)| *ours == index)
+        if let Some((_, _, ours)) = heard.ours.filter(|(of, ours, _)| (*of, *ours) == (epoch, index))
             && ours != batch_hash
         {
-            warn!(seat = from, %index, %ours, theirs = %batch_hash, "a seat cut another batch; are its [settle] settings the same?");
+            warn!(epoch, seat, %index, %ours, theirs = %batch_hash, "a seat cut another batch; are its [settle] settings the same?");
         }
-        heard.signatures.insert((index, *from), (batch_hash, signature));
+        heard.signatures.insert((epoch, index, seat), (batch_hash, signature));
     }
 }
 
@@ -110,42 +114,41 @@ impl Cosigners for Cosign {
 
     fn authority(&self, index: BatchIndex, batch_hash: B256) -> Option<Authority> {
         let inner = &self.0;
+        let (committee, seat) = self.committee();
+        let (seat, epoch) = (seat?, committee.epoch());
         let mut heard = inner.heard.lock();
-        if heard.ours != Some((index, batch_hash)) {
-            heard.ours = Some((index, batch_hash));
+        if heard.ours != Some((epoch, index, batch_hash)) {
+            heard.ours = Some((epoch, index, batch_hash));
             heard.sent = None;
-            heard.signatures.retain(|(kept, _), _| *kept >= index);
-            let signature = self.batch(index, batch_hash).sign(&inner.keys);
-            heard.signatures.insert((index, inner.seat), (batch_hash, signature));
+            heard.signatures.retain(|(of, kept, _), _| *of >= epoch && *kept >= index);
+            let signature = self.batch(epoch, index, batch_hash).sign(&inner.keys);
+            heard.signatures.insert((epoch, index, seat), (batch_hash, signature));
         }
-        let (_, ours) = heard.signatures[&(index, inner.seat)];
+        let (_, ours) = heard.signatures[&(epoch, index, seat)];
         if heard.sent.is_none_or(|sent| sent.elapsed() >= REPEAT) {
             heard.sent = Some(Instant::now());
             // Sent again soon, so it does not matter if it is lost.
-            let _ = inner.peers.send(To::All, &encode(index, batch_hash, &ours));
+            let _ = inner.peers.send(To::All, &encode(epoch, index, batch_hash, &ours));
         }
-        let of_this = heard.signatures.range((index, 0)..=(index, u32::MAX));
+        let of_this = heard.signatures.range((epoch, index, 0)..=(epoch, index, u32::MAX));
         let same: Vec<_> = of_this
             .filter(|(_, (hash, _))| *hash == batch_hash)
-            .map(|((_, seat), (_, signature))| (*seat, *signature))
+            .map(|((_, _, seat), (_, signature))| (*seat, *signature))
             .collect();
-        if !is_quorum(&inner.committee, same.len()) {
+        if !is_quorum(&committee, same.len()) {
             return None;
         }
         let certificate = certify(&same)?;
-        Some(Authority::Certificate {
-            epoch: inner.committee.epoch(),
-            signers: certificate.signers,
-            signature: certificate.signature,
-        })
+        Some(Authority::Certificate { epoch, signers: certificate.signers, signature: certificate.signature })
     }
 
     fn in_turn(&self, now: u64, last_posted: u64) -> bool {
+        let (committee, Some(seat)) = self.committee() else { return false };
         let Turns { turn_s, takeover_s } = self.0.turns;
         let turn = now / turn_s;
         let waited = now.saturating_sub(last_posted.max(turn * turn_s));
-        let seats = self.0.committee.len() as u64;
-        (turn + waited / takeover_s) % seats == u64::from(self.0.seat)
+        let seats = committee.len() as u64;
+        (turn + waited / takeover_s) % seats == u64::from(seat)
     }
 }
 
@@ -176,15 +179,22 @@ impl Listen {
     }
 }
 
-fn encode(index: BatchIndex, batch_hash: B256, signature: &BatchSignature) -> Vec<u8> {
-    [index.0.to_be_bytes().as_slice(), batch_hash.as_slice(), signature].concat()
+/// The place of a seat in a committee.
+fn index(committee: &Committee, network_key: &B256) -> Option<u32> {
+    committee.index(network_key).and_then(|seat| u32::try_from(seat).ok())
 }
 
-fn decode(message: &[u8]) -> Option<(BatchIndex, B256, BatchSignature)> {
+fn encode(epoch: u64, index: BatchIndex, batch_hash: B256, signature: &BatchSignature) -> Vec<u8> {
+    [epoch.to_be_bytes().as_slice(), &index.0.to_be_bytes(), batch_hash.as_slice(), signature].concat()
+}
+
+fn decode(message: &[u8]) -> Option<(u64, BatchIndex, B256, BatchSignature)> {
     let message: &[u8; MESSAGE_BYTES] = message.try_into().ok()?;
-    let (index, rest) = message.split_first_chunk::<8>()?;
+    let (epoch, rest) = message.split_first_chunk::<8>()?;
+    let (index, rest) = rest.split_first_chunk::<8>()?;
     let (hash, signature) = rest.split_first_chunk::<32>()?;
-    Some((BatchIndex(u64::from_be_bytes(*index)), B256::new(*hash), signature.try_into().ok()?))
+    let index = BatchIndex(u64::from_be_bytes(*index));
+    Some((u64::from_be_bytes(*epoch), index, B256::new(*hash), signature.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -215,11 +225,15 @@ mod tests {
         };
         let seat = |keys: SeatKeys| {
             let (_, line, end) = peers();
-            (Cosign::new(keys, committee.clone(), l1, TURNS, line).unwrap().0, end)
+            (Cosign::new(keys, Committees::new(committee.clone()), l1, TURNS, line).0, end)
         };
         let mut seats: Vec<_> = keys.into_iter().map(seat).collect();
-        seats.sort_by_key(|(cosign, _)| cosign.0.seat);
+        seats.sort_by_key(|(cosign, _)| cosign.committee().1);
         seats
+    }
+
+    fn key(seats: &[(Cosign, PeersEnd)], seat: usize) -> B256 {
+        seats[seat].0.0.keys.network_key()
     }
 
     /// What a seat has sent goes to all others.
@@ -227,7 +241,7 @@ mod tests {
         for from in 0..seats.len() {
             while let Ok((to, bytes)) = seats[from].1.outgoing.try_recv() {
                 assert_eq!(to, To::All);
-                let message = Message { from: u32::try_from(from).unwrap(), bytes: bytes.slice(1..) };
+                let message = Message { from: key(seats, from), bytes: bytes.slice(1..) };
                 seats
                     .iter()
                     .enumerate()
@@ -265,18 +279,21 @@ mod tests {
         let (_, bytes) = seats[0].1.outgoing.try_recv().unwrap();
         let good = bytes.slice(1..);
         let count = |seats: &[(Cosign, PeersEnd)]| seats[1].0.0.heard.lock().signatures.len();
-        seats[1].0.hear(&Message { from: 2, bytes: good.clone() });
-        seats[1].0.hear(&Message { from: 0, bytes: good.slice(1..) });
-        let far = [&AHEAD_MAX.to_be_bytes()[..], &good[8..]].concat();
-        seats[1].0.hear(&Message { from: 0, bytes: far.into() });
-        assert_eq!(count(&seats), 0, "another's, cut short, too far ahead");
-        seats[1].0.hear(&Message { from: 0, bytes: good });
+        seats[1].0.hear(&Message { from: key(&seats, 2), bytes: good.clone() });
+        seats[1].0.hear(&Message { from: key(&seats, 0), bytes: good.slice(1..) });
+        let far = [&good[..8], &AHEAD_MAX.to_be_bytes()[..], &good[16..]].concat();
+        seats[1].0.hear(&Message { from: key(&seats, 0), bytes: far.into() });
+        let unknown = [&7u64.to_be_bytes()[..], &good[8..]].concat();
+        seats[1].0.hear(&Message { from: key(&seats, 0), bytes: unknown.into() });
+        seats[1].0.hear(&Message { from: B256::repeat_byte(7), bytes: good.clone() });
+        assert_eq!(count(&seats), 0, "another's, cut short, too far ahead, of nobody's epoch, a stranger's");
+        seats[1].0.hear(&Message { from: key(&seats, 0), bytes: good });
         assert_eq!(count(&seats), 1);
         // A second batch of the index does not replace the first.
-        let batch = seats[0].0.batch(index, B256::repeat_byte(9));
-        let second = encode(index, batch.batch_hash, &batch.sign(&seats[0].0.0.keys));
-        seats[1].0.hear(&Message { from: 0, bytes: second.into() });
-        assert_eq!(seats[1].0.0.heard.lock().signatures[&(index, 0)].0, hash);
+        let batch = seats[0].0.batch(0, index, B256::repeat_byte(9));
+        let second = encode(0, index, batch.batch_hash, &batch.sign(&seats[0].0.0.keys));
+        seats[1].0.hear(&Message { from: key(&seats, 0), bytes: second.into() });
+        assert_eq!(seats[1].0.0.heard.lock().signatures[&(0, index, 0)].0, hash);
     }
 
     #[test]

@@ -140,16 +140,18 @@ async fn start_sequencer(
         }
         Some(seat) => {
             let keys = seat::read_keys(seat)?;
-            let (committee, peers) = seat::committee(l1, store.config()).await?;
+            let blocks_of = sluice_sequencer::epoch(store)
+                .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
+            let epochs = seat::Epochs::read(l1, store.config(), blocks_of).await?;
             let (transactions, batches, ends) = sluice_ordering::peers();
             let (cosign, listen) =
-                Cosign::new(keys.clone(), committee.clone(), store.config().l1, config.turns, batches)?;
+                Cosign::new(keys.clone(), epochs.committees.clone(), store.config().l1, config.turns, batches);
             rooms.spawn("cosign", listen.run(stop.clone()));
-            let engine = seat::engine(config, seat, keys, (committee, peers));
+            let engine = seat::engine(config, seat, keys, &epochs);
             rooms.spawn("ordering", seat::run(engine, start.0, (events, wake), ends, stop.clone()));
-            // No epoch takes over yet.
-            let (_, epochs) = tokio::sync::watch::channel(Vec::new());
-            (seat.beneficiary, Some(sluice_sequencer::Seat { line: transactions, epochs }), Some(cosign))
+            let several = sluice_sequencer::Seat { line: transactions, epochs: epochs.next() };
+            rooms.spawn("epochs", epochs.run(stop.clone()));
+            (seat.beneficiary, Some(several), Some(cosign))
         }
     };
     let settings = sluice_sequencer::Config::new(beneficiary);

@@ -1,54 +1,151 @@
-//! A seat in a committee: its keys, who the others are, its engine.
+//! A seat in the committees of the sequencers: its keys, who the others are in each epoch, its engine.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use sluice_l1::{At, Registry, RpcL1};
 use sluice_ordering::{Event, PeersEnd, Wake};
-use sluice_simplex::{Committee, Lines, Member, Peer, SeatKeys, Settings};
+use sluice_sequencer::{NextEpoch, NextEpochs};
+use sluice_simplex::{Committee, Committees, Lines, Member, Peer, SeatKeys, Settings};
 use sluice_types::{ChainConfig, Height};
-use tokio::sync::mpsc;
-use tracing::info;
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
 
 use crate::{Config, Error, config, keys, supervise::Shutdown};
 
 /// Where the engine keeps its journal and archive, in the node's folder.
 const FOLDER: &str = "consensus";
-/// The epoch whose committee orders. Those of later epochs do not take over yet.
-pub(crate) const EPOCH: u32 = 0;
-/// Pause before L1 is asked for the committee again.
-const COMMITTEE_PAUSE: Duration = Duration::from_millis(500);
+/// Pause before L1 is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// After so many pauses it is looked whether somebody has moved to another address.
+const PAUSES_PER_MOVE: u32 = 60;
 
-/// Who orders, from L1, and where they are. Waits until L1 is final about it, because only then do all nodes see the same.
-pub(crate) async fn committee(l1: &RpcL1, chain: &ChainConfig) -> Result<(Committee, Vec<Peer>), Error> {
-    let registry = Registry::connect(l1.clone(), None).await?;
-    let mut told = false;
-    let found = loop {
-        if let Some(found) = registry.committee(EPOCH, At::Finalized).await? {
-            break found;
+/// What is known of the committees. Everything comes from L1 blocks that are final, because only of those all nodes see the same.
+pub(crate) struct Epochs {
+    registry: Registry,
+    chain_id: u64,
+    /// For the engine and the batches.
+    pub(crate) committees: Committees,
+    peers: watch::Sender<BTreeMap<u64, Vec<Peer>>>,
+    next: watch::Sender<Vec<NextEpoch>>,
+}
+
+impl Epochs {
+    /// Waits until L1 is final about the first committee of the chain, and reads those since the epoch that the node's blocks are of.
+    pub(crate) async fn read(l1: &RpcL1, chain: &ChainConfig, blocks_of: u64) -> Result<Self, Error> {
+        let registry = Registry::connect(l1.clone(), None).await?;
+        let chain_id = chain.l1.chain_id;
+        let mut told = false;
+        let (first, peers) = 'first: loop {
+            for epoch in 0..=registry.epoch_of(At::Finalized).await?.saturating_add(1) {
+                if let Some(found) = read(&registry, chain_id, epoch).await? {
+                    break 'first found;
+                }
+            }
+            if !told {
+                told = true;
+                let sequencers = registry.contracts().sequencers;
+                info!(%sequencers, "no committee is stored in a final L1 block yet; waiting");
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let peers = watch::Sender::new(BTreeMap::from([(first.epoch(), peers)]));
+        let mut this =
+            Self { registry, chain_id, committees: Committees::new(first), peers, next: watch::Sender::default() };
+        let running = this.registry.epoch_of(At::Finalized).await?;
+        let from = u32::try_from(blocks_of.saturating_sub(1)).unwrap_or(running).min(running);
+        for epoch in from..=running.saturating_add(1) {
+            this.learn(epoch).await?;
         }
-        if !told {
-            told = true;
-            let sequencers = registry.contracts().sequencers;
-            info!(%sequencers, epoch = EPOCH, "no committee is stored in a final L1 block yet; waiting");
+        this.tell_next();
+        Ok(this)
+    }
+
+    /// Which epochs may take over.
+    pub(crate) fn next(&self) -> NextEpochs {
+        self.next.subscribe()
+    }
+
+    /// Reads an epoch's committee, if it is stored and not known.
+    async fn learn(&mut self, epoch: u32) -> Result<(), Error> {
+        if self.committees.get(u64::from(epoch)).is_some() {
+            return Ok(());
         }
-        tokio::time::sleep(COMMITTEE_PAUSE).await;
-    };
+        if let Some((committee, peers)) = read(&self.registry, self.chain_id, epoch).await? {
+            info!(epoch, seats = committee.len(), "the committee of an epoch is known");
+            self.committees.insert(committee);
+            self.peers.send_modify(|all| drop(all.insert(u64::from(epoch), peers)));
+            self.tell_next();
+        }
+        Ok(())
+    }
+
+    fn tell_next(&self) {
+        let starts_at = |epoch| self.registry.params().start_of(u32::try_from(epoch).unwrap_or(u32::MAX));
+        let known = self.committees.epochs().into_iter();
+        self.next.send_replace(known.map(|epoch| NextEpoch { epoch, starts_at: starts_at(epoch) }).collect());
+    }
+
+    /// Looks where the members of the known epochs are now that have not ended.
+    async fn look_for_moves(&mut self) -> Result<(), Error> {
+        let running = u64::from(self.registry.epoch_of(At::Finalized).await?);
+        for epoch in self.committees.epochs().into_iter().filter(|epoch| *epoch >= running) {
+            let epoch = u32::try_from(epoch).expect("it came from L1");
+            if let Some((_, peers)) = read(&self.registry, self.chain_id, epoch).await? {
+                self.peers.send_if_modified(|all| all.insert(u64::from(epoch), peers.clone()) != Some(peers));
+            }
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self, moves: bool) -> Result<(), Error> {
+        // What was not stored while an epoch ran is never stored.
+        let running = self.registry.epoch_of(At::Finalized).await?;
+        self.learn(running).await?;
+        self.learn(running.saturating_add(1)).await?;
+        if moves { self.look_for_moves().await } else { Ok(()) }
+    }
+
+    /// Learns what L1 says of later epochs, until the process is to stop.
+    pub(crate) async fn run(mut self, stop: Shutdown) -> Result<(), Error> {
+        let stopped = stop.requested();
+        tokio::pin!(stopped);
+        let mut looks = 0u32;
+        loop {
+            tokio::select! {
+                () = &mut stopped => return Ok(()),
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            looks = looks.wrapping_add(1);
+            // The one that runs goes on meanwhile.
+            if let Err(error) = self.look(looks.is_multiple_of(PAUSES_PER_MOVE)).await {
+                warn!(%error, "L1 does not tell of the next committee; asking again");
+            }
+        }
+    }
+}
+
+/// The committee of an epoch and where its members are, if it is stored.
+async fn read(registry: &Registry, chain_id: u64, epoch: u32) -> Result<Option<(Committee, Vec<Peer>)>, Error> {
+    let Some(found) = registry.committee(epoch, At::Finalized).await? else { return Ok(None) };
     let (mut members, mut peers) = (Vec::new(), Vec::new());
     for seat in &found.seats {
         members.push(Member { network_key: seat.p2p_key, vote_key: seat.bls_key_compressed });
-        peers.push(Peer { network_key: seat.p2p_key, address: resolve(seat.id, &seat.network_address).await? });
+        match resolve(&seat.network_address).await {
+            Ok(address) => peers.push(Peer { network_key: seat.p2p_key, address }),
+            // The others go on without it.
+            Err(reason) => warn!(seat = seat.id, address = seat.network_address, reason, "a seat cannot be found"),
+        }
     }
     let sequencers = registry.contracts().sequencers;
-    let committee = Committee::new(u64::from(EPOCH), chain.l1.chain_id, sequencers, &members)
+    let committee = Committee::new(u64::from(epoch), chain_id, sequencers, &members)
         .map_err(|error| Error::Config(error.to_string()))?;
-    Ok((committee, peers))
+    Ok(Some((committee, peers)))
 }
 
 /// The address behind `host:port`.
-async fn resolve(seat: u32, address: &str) -> Result<SocketAddr, Error> {
-    let bad = |reason: String| Error::Config(format!("seat {seat} is at {address:?}, which cannot be found: {reason}"));
-    let mut found = tokio::net::lookup_host(address).await.map_err(|error| bad(error.to_string()))?;
-    found.next().ok_or_else(|| bad("it has no address".into()))
+async fn resolve(address: &str) -> Result<SocketAddr, String> {
+    let mut found = tokio::net::lookup_host(address).await.map_err(|error| error.to_string())?;
+    found.next().ok_or_else(|| "it has no address".into())
 }
 
 /// The keys of our seat.
@@ -57,22 +154,19 @@ pub(crate) fn read_keys(seat: &config::Seat) -> Result<SeatKeys, Error> {
 }
 
 /// What the engine of our seat needs.
-pub(crate) fn engine(
-    config: &Config,
-    seat: &config::Seat,
-    keys: SeatKeys,
-    (committee, peers): (Committee, Vec<Peer>),
-) -> sluice_simplex::Config {
+pub(crate) fn engine(config: &Config, seat: &config::Seat, keys: SeatKeys, epochs: &Epochs) -> sluice_simplex::Config {
     sluice_simplex::Config {
         keys,
-        committee,
+        committees: epochs.committees.clone(),
         settings: Settings {
             block_time: Duration::from_millis(config.block_time_ms),
             heartbeat: Duration::from_millis(config.heartbeat_ms),
             leader_timeout: Duration::from_millis(seat.leader_timeout_ms),
+            ..Settings::default()
         },
         listen: seat.listen,
-        peers,
+        peers: epochs.peers.subscribe(),
+        seats_max: usize::try_from(epochs.registry.params().set_size_max).unwrap_or(usize::MAX),
         folder: config.data_dir.join(FOLDER),
         threads: seat.threads,
     }

@@ -23,6 +23,7 @@ use crate::{
     Error,
     block::Block,
     committee::Scheme,
+    epoch::Epochs,
     link::{Link, round_of},
 };
 
@@ -48,12 +49,13 @@ pub(crate) type Delivery = (Arc<Block>, Exact);
 pub(crate) struct Application {
     link: Arc<Link>,
     pace: Pace,
+    epochs: Epochs,
     deliveries: mpsc::Sender<Delivery>,
 }
 
 impl Application {
-    pub(crate) const fn new(link: Arc<Link>, pace: Pace, deliveries: mpsc::Sender<Delivery>) -> Self {
-        Self { link, pace, deliveries }
+    pub(crate) const fn new(link: Arc<Link>, pace: Pace, epochs: Epochs, deliveries: mpsc::Sender<Delivery>) -> Self {
+        Self { link, pace, epochs, deliveries }
     }
 
     /// The newest block of the ancestry, and those from there down that were not handed over as decided, oldest first.
@@ -154,7 +156,9 @@ impl Reporter for Application {
             // What is below height 1 stands for nothing, and nobody has to store it.
             Update::Block(block, acknowledgement) if block.height().is_zero() => acknowledgement.acknowledge(),
             Update::Block(block, acknowledgement) => {
-                let delivery = (block.inner_shared(), acknowledgement);
+                let block = block.inner_shared();
+                self.epochs.see(&block.ordered, block.hash());
+                let delivery = (block, acknowledgement);
                 // There is room for all that may be unacknowledged.
                 if self.deliveries.try_send(delivery).is_err() {
                     self.link.fail(Error::PartEnded("delivery of decided blocks"));

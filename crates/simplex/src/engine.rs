@@ -8,24 +8,15 @@ use std::{
 
 use commonware_broadcast::buffered;
 use commonware_consensus::{
-    Reporters,
     marshal::{
         self, Start,
         core::Actor,
         resolver::p2p as resolver,
         standard::{Inline, Standard},
     },
-    simplex::{
-        self, Floor,
-        config::{ForwardPolicy, SkipBudget, SkipPolicy},
-    },
-    types::{Epoch, ViewDelta},
+    types::ViewDelta,
 };
-use commonware_cryptography::{
-    Signer as _,
-    certificate::{ConstantProvider, Verifier as _},
-    ed25519::PublicKey,
-};
+use commonware_cryptography::{Signer as _, certificate::Verifier as _, ed25519::PublicKey};
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, Supervisor, buffer::paged::CacheRef};
@@ -33,19 +24,23 @@ use commonware_storage::archive::immutable;
 use commonware_utils::NonZeroDuration;
 use futures::{StreamExt, stream::FuturesUnordered};
 use sluice_ordering::{Event, PeersEnd, Wake};
-use sluice_types::Height;
+use sluice_types::{EPOCH_TAIL_BLOCKS, Height};
 use tokio::sync::mpsc;
 
 use crate::{
-    Committee, Error, SeatKeys,
+    Committees, Error, SeatKeys,
     application::{Application, Pace},
     block::Block,
-    committee::{self, Scheme},
+    catch_up::CatchUp,
+    committee::Scheme,
+    committees::Schemes,
     deliver::{Deliver, IN_FLIGHT_MAX},
-    epoch::OneEpoch,
-    evidence::{EVIDENCE_MAX, Watch},
+    epoch::Epochs,
+    evidence::EVIDENCE_MAX,
     link::Link,
     messages::Exchange,
+    restore,
+    turnover::{self, Lanes, Turnover},
 };
 
 /// How the engine of one node works.
@@ -57,6 +52,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long a leader may take before the others give up on it. At least twice `heartbeat`.
     pub leader_timeout: Duration,
+    /// Blocks from the one that names the next epoch to its own first. All nodes must have the same.
+    pub tail: NonZeroU64,
 }
 
 impl Default for Settings {
@@ -66,6 +63,7 @@ impl Default for Settings {
             block_time: Duration::from_millis(50),
             heartbeat: Duration::from_millis(500),
             leader_timeout: Duration::from_secs(1),
+            tail: nonzero_u64(EPOCH_TAIL_BLOCKS),
         }
     }
 }
@@ -97,8 +95,8 @@ impl Settings {
 pub struct Node {
     /// Its keys.
     pub keys: SeatKeys,
-    /// The committee that it is in.
-    pub committee: Committee,
+    /// The committees that are known, now and later.
+    pub committees: Committees,
     /// How it works.
     pub settings: Settings,
     /// Its files begin with this. Two nodes in one storage need two.
@@ -146,22 +144,22 @@ const TABLE_SPLIT_SIZE: u32 = 1_024;
 /// A file of blocks or finalizations is closed at this size.
 const VALUE_FILE_BYTES: u64 = 1 << 30;
 /// Buffers for reading a journal again and for writing.
-const BUFFER_BYTES: NonZeroUsize = nonzero_usize(1 << 20);
+pub(crate) const BUFFER_BYTES: NonZeroUsize = nonzero_usize(1 << 20);
 /// Pages of files kept in memory: size, and how many.
 const PAGE_BYTES: NonZeroU16 = NonZeroU16::new(4_096).expect("not zero");
 const PAGES: NonZeroUsize = nonzero_usize(1_024);
 /// Messages that wait between two parts of the engine.
-const MAILBOX_SIZE: NonZeroUsize = nonzero_usize(1_024);
+pub(crate) const MAILBOX_SIZE: NonZeroUsize = nonzero_usize(1_024);
 /// Proposed blocks kept of each sender.
 const BLOCKS_PER_SENDER: usize = 16;
 /// Views whose votes and blocks are kept below the last decided one.
-const VIEWS_KEPT: ViewDelta = ViewDelta::new(100);
-/// Missing blocks asked for at a time.
-const REPAIR_MAX: NonZeroUsize = nonzero_usize(64);
+pub(crate) const VIEWS_KEPT: ViewDelta = ViewDelta::new(100);
+/// Missing blocks asked for at a time, if so many are certain to belong to a known epoch.
+const REPAIR_MAX: u64 = 64;
 /// How long another may take to answer.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause before asking again.
-const FETCH_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const FETCH_PAUSE: Duration = Duration::from_millis(100);
 /// Deliveries that wait: more than may be unacknowledged, so that there is always room.
 const DELIVERIES_MAX: usize = IN_FLIGHT_MAX * 4;
 
@@ -246,22 +244,21 @@ where
     S: Sender<PublicKey = PublicKey>,
     R: Receiver<PublicKey = PublicKey>,
 {
-    let Node { keys, committee, settings, partition, .. } = node;
+    let Node { keys, committees, settings, partition, start } = node;
     settings.check()?;
-    let scheme = committee.signer(&keys)?;
     let me = keys.network().public_key();
-    let epoch = Epoch::new(committee.epoch());
+    let first_epoch = committees.first();
     let cache = CacheRef::new(PAGE_BYTES, PAGES);
     let certificates = Scheme::certificate_codec_config_unbounded();
     let storage = |what| {
-        move |error: commonware_storage::archive::Error| {
-            tracing::error!(%error, what, "the engine's files cannot be opened");
-            Error::PartEnded("storage")
-        }
+        move |error: commonware_storage::archive::Error| Error::Files(format!("{what} cannot be opened: {error}"))
     };
     let finalizations =
         archive!(context, cache, partition, "finalizations", certificates).map_err(storage("finalizations"))?;
     let blocks = archive!(context, cache, partition, "blocks", ()).map_err(storage("blocks"))?;
+
+    let epochs = Epochs::new(restore::epochs(&blocks, first_epoch, settings.tail.get()).await?, settings.tail.get());
+    let repair = settings.tail.get().min(REPAIR_MAX);
 
     let fetch = resolver::Config {
         public_key: me.clone(),
@@ -277,7 +274,7 @@ where
     let (spread, buffer) = buffered::Engine::new(
         context.child("blocks"),
         buffered::Config {
-            public_key: me,
+            public_key: me.clone(),
             mailbox_size: MAILBOX_SIZE,
             deque_size: BLOCKS_PER_SENDER,
             priority: false,
@@ -288,14 +285,14 @@ where
     );
     let spread = spread.start(channels.blocks);
 
-    let epochs = OneEpoch(epoch);
+    let schemes = Schemes::new(committees.clone(), keys.clone());
     let (marshal, mailbox, floor) = Actor::<_, Standard<Block>, _, _, _, _, _>::init(
         context.child("marshal"),
         finalizations,
         blocks,
         marshal::Config {
-            provider: ConstantProvider::new(scheme.clone()),
-            epocher: epochs,
+            provider: schemes.clone(),
+            epocher: epochs.clone(),
             start: Start::Genesis(Block::genesis().digested()),
             partition_prefix: partition.clone(),
             mailbox_size: MAILBOX_SIZE,
@@ -306,7 +303,7 @@ where
             key_write_buffer: BUFFER_BYTES,
             value_write_buffer: BUFFER_BYTES,
             block_codec_config: (),
-            max_repair: REPAIR_MAX,
+            max_repair: NonZeroUsize::new(usize::try_from(repair).expect("at most 64")).expect("a tail is not zero"),
             max_pending_acks: nonzero_usize(IN_FLIGHT_MAX),
             strategy: Sequential,
         },
@@ -315,53 +312,58 @@ where
 
     let pace = Pace { block_time: settings.block_time, heartbeat: settings.heartbeat };
     let (deliveries, delivered) = mpsc::channel(DELIVERIES_MAX);
-    let application = Application::new(link.clone(), pace, deliveries);
-    let automaton = Inline::new(context.child("application"), application.clone(), mailbox.clone(), epochs);
+    let application = Application::new(link.clone(), pace, epochs.clone(), deliveries);
+    let automaton = Inline::new(context.child("application"), application.clone(), mailbox.clone(), epochs.clone());
     let marshal = marshal.start(application, buffer, fetch);
     let (evidence, found) = mpsc::channel(EVIDENCE_MAX);
     let processed = floor.processed().map_or(0, |processed| processed.height().get());
+    let marshals = mailbox.clone();
     let deliver = Deliver { link: link.clone(), marshal: mailbox, deliveries: delivered, evidence: found, processed };
     let delivery = context.child("delivery").spawn(move |clock| deliver.run(clock));
 
-    let watch = Watch::new(scheme.clone(), link.clone(), evidence);
-    let exchange = Exchange::new(&committee, &keys, link.clone());
+    let catch_up = CatchUp {
+        marshal: marshals,
+        epochs: epochs.clone(),
+        committees: committees.clone(),
+        me: me.clone(),
+        link: link.clone(),
+        leader_timeout: settings.leader_timeout,
+    };
+    let catch_up = context.child("catch_up").spawn(move |clock| catch_up.run(clock));
+    let exchange = Exchange { committees: committees.clone(), me, link: link.clone() };
     let exchange = context.child("messages").spawn(move |_| exchange.run(channels.messages, ends));
-    let reporter: Reporters<_, Watch> = (automaton.clone(), Some(watch)).into();
-    let engine = simplex::Engine::new(
-        context.child("engine"),
-        simplex::Config {
-            scheme,
-            elector: committee::turns(),
-            blocker,
-            automaton: automaton.clone(),
-            relay: automaton,
-            reporter,
-            // Whoever contradicts himself late is found, too.
-            track_historical_votes: true,
-            strategy: Sequential,
-            partition: format!("{partition}-votes"),
-            mailbox_size: MAILBOX_SIZE,
-            epoch,
-            floor: Floor::Genesis(commonware_cryptography::Digestible::digest(&Block::genesis())),
-            replay_buffer: BUFFER_BYTES,
-            write_buffer: BUFFER_BYTES,
-            page_cache: cache,
-            leader_timeout: settings.leader_timeout,
-            certification_timeout: settings.leader_timeout * 2,
-            timeout_retry: settings.leader_timeout * 4,
-            view_retention: VIEWS_KEPT,
-            skip: SkipPolicy::Enabled { timeout: settings.leader_timeout * 5, budget: SkipBudget::Participants },
-            fetch_timeout: NonZeroDuration::new_panic(FETCH_TIMEOUT),
-            fetch_retry_delay: FETCH_PAUSE,
-            forward: ForwardPolicy::SilentVoters,
-        },
-    );
-    let engine = engine.start(channels.votes, channels.certificates, channels.resolver);
+
+    let (votes, vote_lanes) = turnover::divide(context.child("votes"), channels.votes);
+    let (certificates, certificate_lanes) = turnover::divide(context.child("certificates"), channels.certificates);
+    let (resolver, resolver_lanes) = turnover::divide(context.child("resolver"), channels.resolver);
+    let turnover = Turnover {
+        schemes,
+        committees,
+        epochs,
+        settings,
+        blocker,
+        automaton,
+        evidence,
+        link,
+        partition,
+        cache,
+        start: start.0,
+    };
+    let lanes = Lanes { votes, certificates, resolver };
+    let turnover = context.child("turnover").spawn(move |context| turnover.run(context, lanes));
+    let lane = |lane: Handle<Result<(), R::Error>>| {
+        // However it ended, it ended.
+        context.child("lane").spawn(move |_| async move { drop(lane.await) })
+    };
     Ok(vec![
         ("spreading of blocks", spread),
         ("archive", marshal),
         ("delivery of decided blocks", delivery),
         ("messages", exchange),
-        ("voter", engine),
+        ("epochs", turnover),
+        ("channel of votes", lane(vote_lanes)),
+        ("channel of certificates", lane(certificate_lanes)),
+        ("channel of the resolver", lane(resolver_lanes)),
+        ("catching up", catch_up),
     ])
 }

@@ -45,6 +45,9 @@ pub enum Error {
         "the application lacks the block at height {0} and the engine's folder has none; restore a newer copy of the application's files"
     )]
     BlockMissing(Height),
+    /// The engine's own files do not open or lack something.
+    #[error("the engine's files are damaged: {0}; restore its folder, or follow the chain without a seat")]
+    Files(String),
     /// The application no longer listens, or dropped a question unanswered.
     #[error("the application stopped while {0}; look for its own error before this one")]
     ApplicationGone(&'static str),

@@ -12,7 +12,7 @@ use commonware_consensus::{
 use commonware_cryptography::{certificate::Attestation, sha256::Digest};
 use commonware_parallel::Sequential;
 use parking_lot::Mutex;
-use sluice_ordering::{ConflictingVotes, Evidence, Offence, SignedVote};
+use sluice_ordering::{ConflictingVotes, Evidence, Offence, Round, SignedVote};
 use tokio::sync::mpsc;
 
 use crate::{committee::Scheme, link::Link};
@@ -113,7 +113,7 @@ impl Reporter for Watch {
     fn report(&mut self, activity: Self::Activity) -> Feedback {
         // A certificate of a view, of whichever kind, ends it.
         if let Activity::Certification(_) | Activity::Nullification(_) | Activity::Finalization(_) = &activity {
-            self.link.set_view(activity.view().get() + 1);
+            self.link.set_round(Round { epoch: activity.epoch().get(), view: activity.view().get() + 1 });
         }
         if let Some(evidence) = self.evidence(&activity) {
             let seat = evidence.seat;

@@ -18,15 +18,18 @@
 //! Invariants: votes are in a journal before they are sent, so that a restarted node does not contradict itself: who deletes
 //! the journal of a seat and starts again may lose its stake.
 //!
-//! There is one epoch: the committee of a network does not change yet.
+//! - which committee a height belongs to follows from the blocks below alone (`epoch.rs`): one of them names the next epoch, and a
+//!   fixed number of blocks above it that epoch's committee takes over, with an engine of its own (`turnover.rs`).
 //!
 //! Start reading at [`run`], then `engine.rs`.
 
 mod application;
 mod batch;
 mod block;
+mod catch_up;
 mod certificate;
 mod committee;
+mod committees;
 mod deliver;
 mod engine;
 mod epoch;
@@ -37,11 +40,14 @@ mod link;
 mod messages;
 mod network;
 mod points;
+mod restore;
+mod turnover;
 
 pub use batch::{BatchCertificate, BatchId, BatchSignature, certify, is_quorum};
 pub use block::BLOCK_BYTES_MAX;
 pub use certificate::{SCHEME_SIMPLEX, epoch, verify_certificate};
 pub use committee::{Committee, Member, SEATS_MAX};
+pub use committees::{Committees, EPOCHS_KEPT};
 pub use engine::{Channels, Lines, Node, Settings, run as run_on};
 pub use error::Error;
 pub use keys::{Registration, SeatKeys};

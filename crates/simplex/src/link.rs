@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use parking_lot::Mutex;
 use sluice_ordering::{Event, Reason, Round, Wake};
 use sluice_types::{Height, OrderedBlock};
 use tokio::sync::{mpsc, oneshot};
@@ -31,8 +32,8 @@ pub(crate) struct Link {
     handed_over: AtomicU64,
     /// Height of the highest block known to be decided.
     decided: AtomicU64,
-    /// The view that this node is in, as far as it is known here.
-    view: AtomicU64,
+    /// Where this node is, as far as it is known here.
+    round: Mutex<Round>,
     failures: mpsc::Sender<Error>,
 }
 
@@ -41,7 +42,7 @@ impl Link {
     pub(crate) fn new(start: Height, events: mpsc::Sender<Event>, wake: Wake) -> (Arc<Self>, mpsc::Receiver<Error>) {
         let (failures, failed) = mpsc::channel(FAILURES_MAX);
         let (handed_over, decided) = (AtomicU64::new(start.0), AtomicU64::new(start.0));
-        let link = Self { events, wake, handed_over, decided, view: AtomicU64::new(1), failures };
+        let link = Self { events, wake, handed_over, decided, round: Mutex::default(), failures };
         (Arc::new(link), failed)
     }
 
@@ -66,12 +67,14 @@ impl Link {
         self.decided.fetch_max(height, Ordering::AcqRel);
     }
 
-    pub(crate) fn view(&self) -> u64 {
-        self.view.load(Ordering::Acquire)
+    pub(crate) fn round(&self) -> Round {
+        *self.round.lock()
     }
 
-    pub(crate) fn set_view(&self, view: u64) {
-        self.view.fetch_max(view, Ordering::AcqRel);
+    /// A round has begun, unless a later one has.
+    pub(crate) fn set_round(&self, round: Round) {
+        let mut now = self.round.lock();
+        *now = round.max(*now);
     }
 
     /// Asks for the block above `parent`.

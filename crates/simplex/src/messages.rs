@@ -2,34 +2,24 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::Bytes;
-use commonware_cryptography::{Signer as _, ed25519::PublicKey};
+use alloy_primitives::{B256, Bytes};
+use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use sluice_ordering::{Message, PeersEnd, To};
 
-use crate::{Committee, SeatKeys, link::Link};
+use crate::{committees::Committees, link::Link};
 
 /// How many of the next leaders a message for leaders goes to: the one that proposes now, and the one after.
 const LEADERS: u64 = 2;
 
 /// Carries messages between the application and the other seats.
 pub(crate) struct Exchange {
-    participants: Vec<PublicKey>,
-    committee: Committee,
-    me: PublicKey,
-    link: Arc<Link>,
+    pub(crate) committees: Committees,
+    pub(crate) me: PublicKey,
+    pub(crate) link: Arc<Link>,
 }
 
 impl Exchange {
-    pub(crate) fn new(committee: &Committee, keys: &SeatKeys, link: Arc<Link>) -> Self {
-        Self {
-            participants: committee.participants().iter().cloned().collect(),
-            committee: committee.clone(),
-            me: keys.network().public_key(),
-            link,
-        }
-    }
-
     /// Works until the application or the network goes away.
     pub(crate) async fn run<S, R>(self, (mut sender, mut receiver): (S, R), mut ends: PeersEnd)
     where
@@ -41,8 +31,7 @@ impl Exchange {
                 biased;
                 message = receiver.recv() => {
                     let Ok((from, bytes)) = message else { return };
-                    let Some(from) = self.participants.iter().position(|key| *key == from) else { continue };
-                    let from = u32::try_from(from).expect("a committee is small");
+                    let from = B256::from_slice(&from);
                     let bytes = Bytes::copy_from_slice(bytes.as_ref());
                     if !ends.incoming.put(Message { from, bytes }) {
                         metrics::counter!("ordering_messages_dropped_total", "way" => "in").increment(1);
@@ -62,8 +51,12 @@ impl Exchange {
 
     /// Who proposes in this view and in those after it, without this node.
     fn next_leaders(&self) -> Vec<PublicKey> {
-        let now = self.link.view();
-        let leaders = (now..now + LEADERS).map(|view| self.participants[self.committee.leader(view)].clone());
+        let committee = self.committees.current();
+        let round = self.link.round();
+        // Before its first view is over, nothing is known of an epoch.
+        let now = if round.epoch == committee.epoch() { round.view } else { 1 };
+        let members = committee.participants();
+        let leaders = (now..now + LEADERS).filter_map(|view| members.get(committee.leader(view)).cloned());
         leaders.filter(|leader| *leader != self.me).collect()
     }
 }

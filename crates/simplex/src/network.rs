@@ -1,15 +1,15 @@
 //! The engine on a real network, on threads of its own.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use alloy_primitives::B256;
 use commonware_consensus::{
     marshal::{self, standard::Standard},
     simplex,
 };
-use commonware_cryptography::{ChaCha20Poly1305, sha256::Digest};
-use commonware_p2p::{Address, AddressableManager as _, authenticated::lookup};
-use commonware_runtime::{Quota, Runner as _, Supervisor as _, tokio as runtime};
+use commonware_cryptography::{ChaCha20Poly1305, ed25519, sha256::Digest};
+use commonware_p2p::{Address, AddressableManager, authenticated::lookup, utils::mux};
+use commonware_runtime::{Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
 use commonware_stream::{
     cups::{self, Cups},
     sake::{self, Sake},
@@ -17,10 +17,10 @@ use commonware_stream::{
 use commonware_utils::{NZU32, NZUsize, ordered::Map};
 use sluice_ordering::MESSAGE_BYTES_MAX;
 use sluice_types::Height;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
-    Committee, Error, SeatKeys, Settings,
+    Committees, Error, SeatKeys, Settings,
     block::Block,
     committee::{SEATS_MAX, Scheme, network_key},
     engine::{self, Channels, Lines, Node},
@@ -37,8 +37,8 @@ const HANDSHAKE_AGE_MAX: Duration = Duration::from_secs(10);
 const QUOTA: Quota = Quota::per_second(NZU32!(256));
 /// Messages that wait between two parts of the network.
 const MAILBOX_SIZE: usize = 1_024;
-/// Number of the set of peers. There is one.
-const PEER_SET: u64 = 0;
+/// Epochs whose members may connect: the one that ends, the one that runs, the one that begins.
+const PEER_SETS: NonZeroUsize = NZUsize!(3);
 
 /// Where another seat listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +54,16 @@ pub struct Peer {
 pub struct Config {
     /// Its keys.
     pub keys: SeatKeys,
-    /// The committee that it is in.
-    pub committee: Committee,
+    /// The committees that are known, now and later. It need not be in all of them, nor in any yet.
+    pub committees: Committees,
     /// How it works.
     pub settings: Settings,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Where the members listen, this one too.
-    pub peers: Vec<Peer>,
+    /// Where the members of each epoch listen, this one too, now and later.
+    pub peers: watch::Receiver<BTreeMap<u64, Vec<Peer>>>,
+    /// Most members of a committee, at most [`SEATS_MAX`]. Memory is reserved for so many.
+    pub seats_max: usize,
     /// Folder of its journal and archive. Deleting it and starting again with the same keys can cost the stake.
     pub folder: PathBuf,
     /// Threads that it works on. At least 1.
@@ -71,14 +73,16 @@ pub struct Config {
 /// Takes part until `stop` resolves, which is no error, or something fails. `start` is the last height that the application has
 /// durably; what is above comes again.
 ///
-/// Errors: [`Error::Config`], [`Error::NotAMember`], [`Error::ApplicationGone`], [`Error::PartEnded`].
+/// Errors: [`Error::Config`], [`Error::Files`], [`Error::BlockMissing`], [`Error::ApplicationGone`], [`Error::PartEnded`].
 pub async fn run(config: Config, start: Height, lines: Lines, stop: impl Future<Output = ()>) -> Result<(), Error> {
     config.settings.check()?;
-    config.committee.signer(&config.keys)?;
     if config.threads == 0 {
         return Err(Error::Config("the engine needs a thread; give threads of 1 or more".into()));
     }
-    let peers = addresses(&config)?;
+    if config.seats_max == 0 || config.seats_max > SEATS_MAX {
+        let reason = format!("seats_max of {} is not possible; give 1 to {SEATS_MAX}", config.seats_max);
+        return Err(Error::Config(reason));
+    }
     let (stop_engine, stopped) = oneshot::channel();
     let (result, ended) = oneshot::channel();
     // The engine brings its own runtime, which wants a thread to itself.
@@ -86,7 +90,7 @@ pub async fn run(config: Config, start: Height, lines: Lines, stop: impl Future<
         .name("sluice-simplex".into())
         .spawn(move || {
             // Failing to say it means that nobody wants to know.
-            let _ = result.send(run_here(config, peers, start, lines, stopped));
+            let _ = result.send(run_here(config, start, lines, stopped));
         })
         .map_err(|error| Error::Config(format!("the engine's thread does not start: {error}")))?;
     tokio::pin!(ended);
@@ -102,25 +106,7 @@ pub async fn run(config: Config, start: Height, lines: Lines, stop: impl Future<
     }
 }
 
-fn addresses(config: &Config) -> Result<Map<commonware_cryptography::ed25519::PublicKey, Address>, Error> {
-    let epoch = config.committee.epoch();
-    let bad = |reason: String| Error::Committee { epoch, reason };
-    let mut addresses = Vec::new();
-    for peer in &config.peers {
-        let key =
-            network_key(&peer.network_key).ok_or_else(|| bad(format!("{} is no ed25519 key", peer.network_key)))?;
-        addresses.push((key, Address::from(peer.address)));
-    }
-    addresses.try_into().map_err(|_| bad("an address is given twice".into()))
-}
-
-fn run_here(
-    config: Config,
-    peers: Map<commonware_cryptography::ed25519::PublicKey, Address>,
-    start: Height,
-    lines: Lines,
-    stopped: oneshot::Receiver<()>,
-) -> Result<(), Error> {
+fn run_here(config: Config, start: Height, lines: Lines, stopped: oneshot::Receiver<()>) -> Result<(), Error> {
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {
             signer: config.keys.network().clone(),
@@ -130,9 +116,10 @@ fn run_here(
         },
         cups::Version::V1,
     );
-    let seats = NonZeroUsize::new(peers.len()).unwrap_or(NonZeroUsize::MIN);
+    // This node counts, too, where it is not a member.
+    let seats = NonZeroUsize::MIN.saturating_add(config.seats_max);
     let network = lookup::Config {
-        tracked_peer_sets: NonZeroUsize::MIN,
+        tracked_peer_sets: PEER_SETS,
         ..lookup::Config::local(handshake, NETWORK, config.listen, seats, message_bytes_max(), NZUsize!(MAILBOX_SIZE))
     };
     let settings = runtime::Config::new()
@@ -140,8 +127,7 @@ fn run_here(
         .with_worker_threads(config.threads)
         .with_tcp_nodelay(Some(true));
     runtime::Runner::new(settings).start(|context| async move {
-        let (mut network, mut oracle) = lookup::Network::new(context.child("network"), network);
-        oracle.track(PEER_SET, peers);
+        let (mut network, oracle) = lookup::Network::new(context.child("network"), network);
         let channels = Channels {
             votes: network.register(0, QUOTA),
             certificates: network.register(1, QUOTA),
@@ -151,9 +137,12 @@ fn run_here(
             messages: network.register(5, QUOTA),
         };
         network.start();
+        let peers = config.peers;
+        let tracked = oracle.clone();
+        context.child("peers").spawn(move |_| follow(tracked, peers, config.seats_max));
         let node = Node {
             keys: config.keys,
-            committee: config.committee,
+            committees: config.committees,
             settings: config.settings,
             partition: "seat".into(),
             start,
@@ -166,10 +155,50 @@ fn run_here(
     })
 }
 
+/// Tells the network who may connect, and where they are, whenever that changes.
+async fn follow<O>(mut oracle: O, mut peers: watch::Receiver<BTreeMap<u64, Vec<Peer>>>, seats_max: usize)
+where
+    O: AddressableManager<PublicKey = ed25519::PublicKey>,
+{
+    let mut known: BTreeMap<u64, Vec<Peer>> = BTreeMap::new();
+    loop {
+        let now = peers.borrow_and_update().clone();
+        let newest = known.last_key_value().map(|(epoch, _)| *epoch);
+        for (epoch, members) in &now {
+            if known.get(epoch) == Some(members) {
+                continue;
+            }
+            let Some(addresses) = addresses(members).filter(|addresses| addresses.len() <= seats_max) else {
+                tracing::error!(
+                    epoch,
+                    seats_max,
+                    "a committee has too many members, or a key twice; they cannot connect"
+                );
+                continue;
+            };
+            if newest.is_none_or(|newest| *epoch > newest) {
+                oracle.track(*epoch, addresses);
+            } else {
+                oracle.overwrite(addresses);
+            }
+        }
+        known = now;
+        if peers.changed().await.is_err() {
+            // Nobody will know more.
+            return;
+        }
+    }
+}
+
+fn addresses(members: &[Peer]) -> Option<Map<ed25519::PublicKey, Address>> {
+    let entries = members.iter().map(|peer| Some((network_key(&peer.network_key)?, Address::from(peer.address))));
+    entries.collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
 /// Most bytes that anything sends. It must never shrink while a node has files.
 fn message_bytes_max() -> u32 {
     let seats = u32::try_from(SEATS_MAX).expect("a committee is small");
     let blocks = marshal::max_payload_size::<Standard<Block>, Scheme>(seats, &());
-    let votes = simplex::max_payload_size::<Scheme, Digest>(seats);
+    let votes = mux::prefixed(simplex::max_payload_size::<Scheme, Digest>(seats));
     u32::try_from(blocks.max(votes).max(MESSAGE_BYTES_MAX)).expect("messages are small")
 }

@@ -15,13 +15,15 @@ use sluice_l1::{
 use sluice_simplex::SeatKeys;
 
 use super::{L1Side, Options, accounts, loopback, poster_key_file, write_secret};
-use crate::{Config, Error, Role, config, keys, seat};
+use crate::{Config, Error, Role, config, keys};
 
 /// Seconds that deploying and registering may take before the members of the first epoch are fixed, and for each seat.
 const REGISTRATION_S: u64 = 8;
 const REGISTRATION_SEAT_S: u64 = 3;
 /// Between that and the epoch's start, seconds.
 const LEAD_S: u64 = 2;
+/// The epoch with which the chain begins.
+const FIRST_EPOCH: u32 = 0;
 /// Length of an epoch, seconds: longer than a devnet lives, because committees do not change yet.
 const EPOCH_S: u64 = 365 * 86_400;
 
@@ -62,7 +64,7 @@ pub(super) async fn register(
         staker.lock(&registration, &contact).await?;
     }
     // A block later is certainly after the cutoff.
-    let cutoff = registry.params().cutoff_of(seat::EPOCH) + 1;
+    let cutoff = registry.params().cutoff_of(FIRST_EPOCH) + 1;
     loop {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if now > cutoff {
@@ -70,7 +72,7 @@ pub(super) async fn register(
         }
         tokio::time::sleep(Duration::from_secs(cutoff + 1 - now)).await;
     }
-    staker.snapshot(seat::EPOCH).await?;
+    staker.snapshot(FIRST_EPOCH).await?;
     Ok(())
 }
 

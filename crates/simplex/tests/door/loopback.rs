@@ -1,14 +1,15 @@
 //! Nodes on the real runtime, over TCP.
 
 use std::{
+    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    num::NonZeroU64,
     time::Duration,
 };
 
 use alloy_primitives::{Address, B256};
 use sluice_ordering::{EVENTS_MAX, Event, Reason, To};
-use sluice_simplex::{Committee, Config, Error, Lines, Peer, SeatKeys, Settings, run, verify_certificate};
+use sluice_simplex::{Committees, Config, Error, Lines, Peer, SeatKeys, Settings, epoch, run, verify_certificate};
 use sluice_types::{Height, L1Number, OrderedBlock};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -20,11 +21,15 @@ use crate::seats::{committee, seats};
 /// Longest time that anything here may take, on a slow and busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Where the applications name epoch 5, when the committee is that of epoch 2.
+const NAMED_AT: u64 = 6;
+
 fn settings() -> Settings {
     Settings {
         block_time: Duration::from_millis(50),
         heartbeat: Duration::from_millis(200),
         leader_timeout: Duration::from_secs(1),
+        ..Settings::default()
     }
 }
 
@@ -54,17 +59,17 @@ fn start(config: Config, chain: Vec<B256>) -> Seat {
     let (lines, events, line) = lines();
     let (stop, stopped) = oneshot::channel::<()>();
     let height = Height(chain.len() as u64);
-    let committee = config.committee.clone();
+    let committees = config.committees.clone();
     let engine = tokio::spawn(run(config, height, lines, async move {
         // Whether it was sent or dropped: stop.
         let _ = stopped.await;
     }));
     let (sender, chain) = watch::channel(chain);
-    tokio::spawn(application(events, sender, committee));
+    tokio::spawn(application(events, sender, committees));
     Seat { chain, line, stop, engine }
 }
 
-async fn application(mut events: mpsc::Receiver<Event>, chain: watch::Sender<Vec<B256>>, committee: Committee) {
+async fn application(mut events: mpsc::Receiver<Event>, chain: watch::Sender<Vec<B256>>, committees: Committees) {
     while let Some(event) = events.recv().await {
         match event {
             Event::Propose { height, parent, round, reason, reply, .. } => {
@@ -77,13 +82,14 @@ async fn application(mut events: mpsc::Receiver<Event>, chain: watch::Sender<Vec
                     l1_origin: L1Number(0),
                     l1_origin_hash: B256::ZERO,
                     beneficiary: Address::ZERO,
-                    next_epoch: 0,
+                    next_epoch: if height.0 == NAMED_AT && round.epoch == 2 { 5 } else { 0 },
                     sections: Vec::new(),
                 };
                 let _ = reply.send((reason == Reason::Heartbeat).then_some(block));
             }
             Event::Verify { reply, .. } => drop(reply.send(Ok(()))),
             Event::Finalized { block, certificate, done } => {
+                let committee = committees.get(epoch(&certificate).unwrap()).unwrap();
                 assert_eq!(verify_certificate(&certificate, &committee), Ok(()));
                 assert!(certificate.height >= block.height);
                 chain.send_modify(|chain| {
@@ -111,10 +117,11 @@ fn config(keys: &[SeatKeys], addresses: &[SocketAddr], index: usize, folder: std
     let peer = |(keys, address): (&SeatKeys, &SocketAddr)| Peer { network_key: keys.network_key(), address: *address };
     Config {
         keys: keys[index].clone(),
-        committee: committee(2, keys),
+        committees: Committees::new(committee(2, keys)),
         settings: settings(),
         listen: addresses[index],
-        peers: keys.iter().zip(addresses).map(peer).collect(),
+        peers: watch::channel(BTreeMap::from([(2, keys.iter().zip(addresses).map(peer).collect())])).1,
+        seats_max: keys.len(),
         folder,
         threads: 1,
     }
@@ -142,7 +149,7 @@ async fn four_seats_agree_over_tcp_and_one_that_was_away_comes_back() {
             }
         };
         let heard = tokio::time::timeout(PATIENCE, heard).await.unwrap();
-        assert_eq!((heard.from, heard.bytes.as_ref()), (0, b"to all".as_slice()));
+        assert_eq!((heard.from, heard.bytes.as_ref()), (keys[0].network_key(), b"to all".as_slice()));
     }
 
     let away = running.pop().unwrap();
@@ -192,19 +199,70 @@ async fn rejects_settings_that_cannot_work_and_says_what_to_give() {
     says(refused(|config| config.settings.heartbeat = ms(49)).await, "at least 50 ms");
     says(refused(|config| config.settings.leader_timeout = ms(399)).await, "at least 400 ms");
     says(refused(|config| config.threads = 0).await, "threads of 1 or more");
+    says(refused(|config| config.seats_max = 0).await, "give 1 to 124");
+    says(refused(|config| config.seats_max = 125).await, "give 1 to 124");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_committee_hands_over_to_another_and_who_comes_and_goes_has_the_same_chain() {
+    let keys = seats(6);
+    let (addresses, folder) = (addresses(keys.len()), tempfile::tempdir().unwrap());
+    // Two of four go, two come.
+    let (before, after) = (&keys[..4], &keys[2..]);
+    let peers = |range: std::ops::Range<usize>| -> Vec<Peer> {
+        range.map(|seat| Peer { network_key: keys[seat].network_key(), address: addresses[seat] }).collect()
+    };
+    let at = |index: usize, next_is_known: bool| {
+        let committees = Committees::new(committee(2, before));
+        let mut members = BTreeMap::from([(2, peers(0..4))]);
+        if next_is_known {
+            committees.insert(committee(5, after));
+            members.insert(5, peers(2..6));
+        }
+        let (peers, receiver) = watch::channel(members);
+        let config = Config {
+            committees: committees.clone(),
+            peers: receiver,
+            settings: Settings { tail: NonZeroU64::new(8).unwrap(), ..settings() },
+            ..config(&keys, &addresses, index, folder.path().join(index.to_string()))
+        };
+        (start(config, Vec::new()), committees, peers)
+    };
+    // One of those who stay hears of the next committee when it should begin already.
+    let late = 3;
+    let running: Vec<_> = (0..6).map(|index| at(index, index != late)).collect();
+    let border = usize::try_from(NAMED_AT).unwrap() + 8;
+    reaches(&running[2].0, border).await;
+    running[late].1.insert(committee(5, after));
+    running[late].2.send_modify(|members| drop(members.insert(5, peers(2..6))));
+    let chain = reaches(&running[5].0, border + 12).await;
+    for (index, (seat, ..)) in running.iter().enumerate() {
+        let own = reaches(seat, border + 12).await;
+        assert_eq!(own[..border + 12], chain[..border + 12], "seat {index}");
+    }
+    // All of it restarts in the second epoch.
+    let mut stored = Vec::new();
+    for (seat, ..) in running {
+        drop(seat.stop);
+        assert_eq!(tokio::time::timeout(PATIENCE, seat.engine).await.unwrap().unwrap(), Ok(()));
+        stored.push(seat.chain.borrow().clone());
+    }
+    let height = stored.iter().map(Vec::len).max().unwrap();
+    let again: Vec<_> = (2..6).map(|index| at(index, true)).collect();
+    for (seat, ..) in &again {
+        let own = reaches(seat, height + 5).await;
+        let known = stored.iter().max_by_key(|chain| chain.len()).unwrap();
+        assert_eq!(own[..height], known[..]);
+    }
 }
 
 #[tokio::test]
-async fn rejects_seats_that_are_not_in_the_committee_and_addresses_that_are_none() {
-    let strangers = Arc::new(SeatKeys::generate());
-    let keys = strangers.clone();
-    let error = refused(move |config| config.keys = (*keys).clone()).await;
-    assert!(matches!(error, Error::NotAMember { epoch: 2, .. }), "{error}");
-    // A network key of one seat and the voting key of another.
-    let mixed = seats(4);
-    let (network, vote) = (mixed[0].to_secrets().0, mixed[1].to_secrets().1);
-    let error = refused(move |config| config.keys = SeatKeys::from_secrets(&network, &vote).unwrap()).await;
-    assert!(matches!(error, Error::NotAMember { .. }), "{error}");
-    let error = refused(|config| config.peers.push(config.peers[1])).await;
-    assert!(matches!(error, Error::Committee { .. }), "{error}");
+async fn a_seat_in_no_committee_waits_and_says_nothing() {
+    let (keys, addresses, folder) = (seats(1), addresses(1), tempfile::tempdir().unwrap());
+    let config = Config { keys: SeatKeys::generate(), ..config(&keys, &addresses, 0, folder.path().into()) };
+    let seat = start(config, Vec::new());
+    let grown = tokio::time::timeout(Duration::from_secs(2), reaches(&seat, 1)).await;
+    assert!(grown.is_err(), "it cannot decide anything");
+    drop(seat.stop);
+    assert_eq!(tokio::time::timeout(PATIENCE, seat.engine).await.unwrap().unwrap(), Ok(()));
 }
