@@ -17,7 +17,7 @@ use crate::{plan::Weather, spoken::Spoken};
 /// Room for a block and what goes around it.
 const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
 /// The node's own quota: messages per second and peer.
-const QUOTA: Quota = Quota::per_second(NZU32!(4_096));
+const QUOTA: Quota = Quota::per_second(NZU32!(256));
 /// How many channels there are.
 const CHANNELS: u64 = 6;
 /// The place of the votes among them.

@@ -12,7 +12,7 @@ use std::{
 use sluice_sim::{Plan, Scenario, run};
 
 /// So many seeds by default; `SLUICE_SIM_SEEDS` asks for another number.
-const SEEDS: u64 = 160;
+const SEEDS: u64 = 500;
 /// Seeds that run at the same time.
 const THREADS: u64 = 2;
 

@@ -149,7 +149,7 @@ pub(crate) const BUFFER_BYTES: NonZeroUsize = nonzero_usize(1 << 20);
 const PAGE_BYTES: NonZeroU16 = NonZeroU16::new(4_096).expect("not zero");
 const PAGES: NonZeroUsize = nonzero_usize(1_024);
 /// Messages that wait between two parts of the engine.
-pub(crate) const MAILBOX_SIZE: NonZeroUsize = nonzero_usize(1_024);
+pub(crate) const MAILBOX_SIZE: NonZeroUsize = nonzero_usize(128);
 /// Proposed blocks kept of each sender.
 const BLOCKS_PER_SENDER: usize = 16;
 /// Views whose votes and blocks are kept below the last decided one.
