@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
-const STAKING = ['Sequencers', 'Slasher', 'Rewards', 'Emission', 'PostingTurns'];
+const STAKING = ['Sequencers', 'Slasher', 'Rewards', 'Emission', 'Posting'];
 const L1 = ['Inbox', 'Rollup', 'Bridge', 'Executor', ...STAKING];
 const PREDEPLOYS = ['L1Block', 'Outbox', 'FeeVault', 'L2Bridge'];
 const ARTIFACTS = [...L1, ...PREDEPLOYS, 'BridgedToken', 'TestToken'];

@@ -9,10 +9,22 @@ interface Vm {
         address emitter;
     }
 
+    struct Gas {
+        uint64 gasLimit;
+        uint64 gasTotalUsed;
+        uint64 gasMemoryUsed;
+        int64 gasRefunded;
+        uint64 gasRemaining;
+    }
+
     function warp(uint256) external;
     function roll(uint256) external;
     function chainId(uint256) external;
     function fee(uint256) external;
+    function txGasPrice(uint256) external;
+    /// @dev Of this forge, and against its name: sets the block's excess blob gas, from which the fee follows.
+    function blobBaseFee(uint256) external;
+    function lastCallGas() external view returns (Gas memory);
     function setBlockhash(uint256, bytes32) external;
     function blobhashes(bytes32[] calldata) external;
     function prank(address) external;

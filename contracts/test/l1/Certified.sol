@@ -57,7 +57,11 @@ abstract contract Certified is Stake {
     }
 
     function hashOf(IRollup.BatchHeader memory header) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(keccak256(abi.encode(header)), keccak256(abi.encodePacked(BLOB_HASH))));
+        return hashOf(header, blobHashes(1));
+    }
+
+    function hashOf(IRollup.BatchHeader memory header, bytes32[] memory hashes) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(keccak256(abi.encode(header)), keccak256(abi.encodePacked(hashes))));
     }
 
     function certifyBatch(uint32 epoch, IRollup.BatchHeader memory header, uint256 signers)
@@ -65,12 +69,32 @@ abstract contract Certified is Stake {
         view
         returns (ISequencers.Certificate memory)
     {
-        return certify(epoch, SignedMessages.batch(address(rollup), epoch, header.index, hashOf(header)), signers);
+        return certifyBatch(epoch, header, blobHashes(1), signers);
+    }
+
+    function certifyBatch(uint32 epoch, IRollup.BatchHeader memory header, bytes32[] memory hashes, uint256 signers)
+        internal
+        view
+        returns (ISequencers.Certificate memory)
+    {
+        bytes32 batchHash = hashOf(header, hashes);
+        return certify(epoch, SignedMessages.batch(address(rollup), epoch, header.index, batchHash), signers);
     }
 
     function setBlob() internal {
-        bytes32[] memory hashes = new bytes32[](1);
-        hashes[0] = BLOB_HASH;
+        setBlobs(1);
+    }
+
+    function setBlobs(uint256 count) internal returns (bytes32[] memory hashes) {
+        hashes = blobHashes(count);
         vm.blobhashes(hashes);
+    }
+
+    /// @dev The first is `BLOB_HASH`.
+    function blobHashes(uint256 count) private pure returns (bytes32[] memory hashes) {
+        hashes = new bytes32[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            hashes[i] = bytes32(uint256(BLOB_HASH) + i);
+        }
     }
 }

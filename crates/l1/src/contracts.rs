@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use sluice_types::{BatchHeader, CommittedBatch, InboxMessage, L1Number, L1Origin, MessageIndex, MessageKind};
 
 pub use abi::{
-    bridge::Bridge, emission::Emission, inbox::Inbox, posting_turns::PostingTurns, rewards::Rewards, rollup::Rollup,
+    bridge::Bridge, emission::Emission, inbox::Inbox, posting::Posting, rewards::Rewards, rollup::Rollup,
     sequencers::Sequencers, slasher::Slasher, test_token::TestToken,
 };
 
@@ -71,11 +71,11 @@ pub mod abi {
             "../../contracts/artifacts/Emission.json"
         );
     }
-    pub mod posting_turns {
+    pub mod posting {
         alloy::sol!(
             #[derive(Debug)]
-            PostingTurns,
-            "../../contracts/artifacts/PostingTurns.json"
+            Posting,
+            "../../contracts/artifacts/Posting.json"
         );
     }
     pub mod test_token {
@@ -107,6 +107,12 @@ pub fn commit_certified_batch_call(header: &BatchHeader, epoch: u64, certificate
     let signature = abi::rollup::BLS::G1Point { x_a, x_b, y_a, y_b };
     let certificate = abi::rollup::ISequencers::Certificate { signers: certificate.signers, signature };
     Rollup::commitCertifiedBatchCall { header: to_abi(header), epoch, certificate }.abi_encode().into()
+}
+
+/// Call data of `Posting.post`, which takes what `Rollup.commitCertifiedBatch` takes, and refunds who is in turn.
+pub fn post_call(header: &BatchHeader, epoch: u64, certificate: &L1Certificate) -> Bytes {
+    let commit = commit_certified_batch_call(header, epoch, certificate);
+    [&Posting::postCall::SELECTOR, &commit[4..]].concat().into()
 }
 
 /// The words of a point of G1.
@@ -292,6 +298,14 @@ mod tests {
         assert_eq!(rest[..32], U256::from(9).to_be_bytes::<32>());
         assert_eq!(rest[32..64], U256::from(0b1011).to_be_bytes::<32>());
         assert_eq!(rest[64..], signature);
+    }
+
+    #[test]
+    fn a_post_says_what_the_commitment_would() {
+        let certificate = L1Certificate { signers: U256::from(0b1011), signature: [0xaa; 128] };
+        let call = Posting::postCall::abi_decode(&post_call(&header(), 9, &certificate)).unwrap();
+        assert_eq!((call.header.index, call.header.outboxRoot, call.epoch), (1, B256::repeat_byte(12), 9));
+        assert_eq!((call.certificate.signers, call.certificate.signature.y_b), (U256::from(0b1011), B256::repeat_byte(0xaa)));
     }
 
     #[test]

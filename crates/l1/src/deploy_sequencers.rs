@@ -12,8 +12,8 @@ use alloy_primitives::{Address, Bytes, U256};
 use crate::{
     Error, RpcL1, Sender, SequencersContracts, TxRequest,
     contracts::{
-        Emission, PostingTurns, Rewards, Sequencers, Slasher, TestToken,
-        abi::{posting_turns::IPostingTurns, rewards::IRewards, sequencers::ISequencers, slasher::ISlasher},
+        Emission, Posting, Rewards, Sequencers, Slasher, TestToken,
+        abi::{posting::IPosting, rewards::IRewards, sequencers::ISequencers, slasher::ISlasher},
     },
     deploy::{create_all, test_token_init_code, with_arguments},
     stake::TRANSACTION_TIME_MAX,
@@ -23,6 +23,8 @@ use crate::{
 const CREATION_GAS: u64 = 8_000_000;
 /// 10^18, the smallest units in a token.
 const TOKEN: U256 = U256::from_limbs([1_000_000_000_000_000_000, 0, 0, 0]);
+/// Wei in an ether.
+const ETHER: U256 = TOKEN;
 
 /// What the contracts of the sequencers are told, for ever. Their names are those of `docs/spec/sequencers.md`, which gives the ranges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +75,9 @@ pub struct SequencersParams {
     /// Most execution gas that posting may be refunded.
     pub posting_gas_max: u64,
     /// Most priority fee that posting may be refunded, wei per gas.
-    pub posting_priority_fee_max_wei: U256,
+    pub posting_priority_fee_max_wei: u64,
+    /// What the pot keeps for refunds; the rewards get what is above, wei.
+    pub posting_reserve_wei: U256,
 }
 
 impl Default for SequencersParams {
@@ -105,7 +109,8 @@ impl Default for SequencersParams {
             turn_seconds: 600,
             takeover_seconds: 120,
             posting_gas_max: 400_000,
-            posting_priority_fee_max_wei: U256::from(2_000_000_000),
+            posting_priority_fee_max_wei: 2_000_000_000,
+            posting_reserve_wei: U256::from(5) * ETHER,
         }
     }
 }
@@ -152,7 +157,7 @@ pub fn plan_sequencers(sender: &Sender, nonce: u64, token: Option<Address>) -> S
         slasher: at(first + 1),
         rewards: at(first + 2),
         emission: at(first + 3),
-        posting_turns: Some(at(first + 4)),
+        posting: Some(at(first + 4)),
     };
     SequencersPlan { contracts, nonce, makes_token: token.is_none() }
 }
@@ -190,7 +195,7 @@ pub async fn fund_test_token(sender: &Sender, token: Address, to: &[(Address, U2
     Ok(())
 }
 
-/// In the order of their nonces: sequencers, slasher, rewards, emission, posting turns.
+/// In the order of their nonces: sequencers, slasher, rewards, emission, posting.
 fn init_codes(
     at: &SequencersContracts,
     rollup: Address,
@@ -241,9 +246,11 @@ fn init_codes(
         supplyTokens: params.supply_tokens,
         budgetTokens_: params.budget_tokens,
     };
-    let turns = PostingTurns::constructorCall {
-        config: IPostingTurns::Config {
-            sequencers: at.sequencers,
+    let posting = Posting::constructorCall {
+        config: IPosting::Config {
+            rollup,
+            surplusRecipient: at.rewards,
+            reserveWei: params.posting_reserve_wei,
             turnSeconds: params.turn_seconds,
             takeoverSeconds: params.takeover_seconds,
             gasMax: params.posting_gas_max,
@@ -255,6 +262,6 @@ fn init_codes(
         with_arguments(&Slasher::BYTECODE, &slasher),
         with_arguments(&Rewards::BYTECODE, &rewards),
         with_arguments(&Emission::BYTECODE, &emission),
-        with_arguments(&PostingTurns::BYTECODE, &turns),
+        with_arguments(&Posting::BYTECODE, &posting),
     ]
 }

@@ -190,8 +190,8 @@ pub enum Error {
     #[error("this chain has one sequencer and no Sequencers contract; l1.sequencers of its chain config is not set")]
     NoSequencers,
     /// The contract that tells whose turn it is was not named.
-    #[error("the address of the PostingTurns contract is not known; nothing on L1 names it, give it")]
-    NoPostingTurns,
+    #[error("the address of the Posting contract is not known; nothing on L1 names it, give it")]
+    NoPosting,
     /// There is no such block.
     #[error("L1 has no block {block}; it may be pruned, reorganised away or not there yet")]
     NoBlock {
@@ -263,7 +263,7 @@ impl Error {
             | Self::BlobCount { .. }
             | Self::Key
             | Self::NoSequencers
-            | Self::NoPostingTurns
+            | Self::NoPosting
             | Self::Point { .. }
             | Self::NoEvent { .. }
             | Self::Config(_)

@@ -16,7 +16,7 @@ use sluice_types::L1Number;
 use crate::{
     Error, RpcL1,
     contracts::{
-        Emission, PostingTurns, Rewards, Sequencers, TestToken,
+        Emission, Posting, Rewards, Sequencers, TestToken,
         abi::sequencers::{BLS, ISequencers},
     },
     points, revert,
@@ -38,8 +38,8 @@ pub struct SequencersContracts {
     pub rewards: Address,
     /// `Emission` contract.
     pub emission: Address,
-    /// `PostingTurns` contract; `None` when it was not given, since no other contract names it.
-    pub posting_turns: Option<Address>,
+    /// `Posting` contract; `None` when it was not given, since no other contract names it.
+    pub posting: Option<Address>,
 }
 
 /// As of which L1 block something is asked.
@@ -238,7 +238,7 @@ impl Registry {
     /// Finds the other contracts through `Sequencers`, which the chain config names, and reads the parameters.
     ///
     /// Errors: [`Error::NoSequencers`] on a chain of one sequencer, [`Error::Endpoint`] when there is no such contract.
-    pub async fn connect(l1: RpcL1, posting_turns: Option<Address>) -> Result<Self, Error> {
+    pub async fn connect(l1: RpcL1, posting: Option<Address>) -> Result<Self, Error> {
         let at = l1.contracts().sequencers.ok_or(Error::NoSequencers)?;
         let rewards = l1.read("rewards", at, Sequencers::rewardsCall {}).await?;
         let contracts = SequencersContracts {
@@ -247,7 +247,7 @@ impl Registry {
             slasher: l1.read("slasher", at, Sequencers::slasherCall {}).await?,
             rewards,
             emission: l1.read("emission", rewards, Rewards::emissionCall {}).await?,
-            posting_turns,
+            posting,
         };
         let params = RegistryParams {
             seat_price_tokens: l1.read("seatPriceTokens", at, Sequencers::seatPriceTokensCall {}).await?,
@@ -373,12 +373,12 @@ impl Registry {
 
     /// Seat whose turn it is to post at `timestamp`, and its account; `last_posted_at` is when the last batch was posted. Seconds since 1970.
     ///
-    /// Errors: [`Error::NoPostingTurns`] when its address was not given; [`Error::Reverted`] before the first epoch, and without a committee.
+    /// Errors: [`Error::NoPosting`] when its address was not given; [`Error::Reverted`] before the first epoch, and without a committee.
     pub async fn in_turn(&self, timestamp: u64, last_posted_at: u64, at: At) -> Result<(u32, Address), Error> {
-        let to = self.contracts.posting_turns.ok_or(Error::NoPostingTurns)?;
-        let call = PostingTurns::inTurnCall {
+        let to = self.contracts.posting.ok_or(Error::NoPosting)?;
+        let call = Posting::inTurnCall {
             timestampSeconds: U256::from(timestamp),
-            lastPostedAtSeconds: U256::from(last_posted_at),
+            lastPostedAt: U256::from(last_posted_at),
         };
         let turn = self.l1.read_at("inTurn", to, call, at.into()).await?;
         Ok((turn.seat, turn.poster))

@@ -38,7 +38,7 @@ fn known(data: &Bytes) -> Option<String> {
         abi::slasher::Slasher::SlasherErrors,
         abi::rewards::Rewards::RewardsErrors,
         abi::emission::Emission::EmissionErrors,
-        abi::posting_turns::PostingTurns::PostingTurnsErrors,
+        abi::posting::Posting::PostingErrors,
         abi::test_token::TestToken::TestTokenErrors
     );
     Revert::abi_decode(data).ok().map(|revert| revert.reason)
@@ -86,7 +86,7 @@ mod tests {
     use alloy_primitives::Address;
 
     use super::*;
-    use crate::contracts::{PostingTurns, Rollup, Sequencers};
+    use crate::contracts::{Posting, Rollup, Sequencers};
 
     #[test]
     fn names_the_errors_of_our_contracts() {
@@ -96,7 +96,7 @@ mod tests {
         let data = Sequencers::NotOperator { seat: 7, caller: Address::ZERO }.abi_encode();
         let text = known(&data.into()).unwrap();
         assert!(text.contains("seat 7 is not") && text.contains("key of its operator"), "{text}");
-        let data = PostingTurns::NobodyInTurn { epoch: 5 }.abi_encode();
+        let data = Posting::NobodyInTurn { epoch: 5 }.abi_encode();
         assert!(known(&data.into()).unwrap().contains("NobodyInTurn"));
         let data = Revert::from("no").abi_encode();
         assert_eq!(known(&data.into()).unwrap(), "no");

@@ -8,6 +8,7 @@ import {ISlasher} from "../../../src/l1/interfaces/ISlasher.sol";
 import {SignedMessages} from "../../../src/l1/sequencers/SignedMessages.sol";
 import {BlsSigner} from "../../BlsSigner.sol";
 import {Certified} from "../Certified.sol";
+import {Pot} from "./Pot.sol";
 import {Protocol} from "./Protocol.sol";
 import {Stake} from "./Stake.sol";
 
@@ -151,5 +152,40 @@ contract RollupCertifiedGasTest is Certified {
         if (bytes(name).length != 0) {
             vm.snapshotGasLastCall("sequencers", string.concat("Rollup.commitCertifiedBatch", name));
         }
+    }
+}
+
+/// @dev The call alone, as above, with the refund.
+contract PostingGasTest is Pot {
+    function test_Of4() public {
+        measure(4);
+    }
+
+    function test_Of100() public {
+        measure(100);
+    }
+
+    /// @dev The second batch of the seat in turn, certified by a bare quorum, with every third from the first absent.
+    function measure(uint256 seats) private {
+        deployPot(seats);
+        vm.deal(address(posting), 1 ether);
+        vm.fee(1 gwei);
+        vm.txGasPrice(1 gwei);
+        post(posterInTurn(), 1);
+        for (uint256 i = 0; i < (seats - 1) / 3; ++i) {
+            absent |= 1 << (3 * i);
+        }
+        address poster = posterInTurn();
+        bytes memory data = nextPost(1);
+        address committeeData = sequencers.committee(0).data;
+        vm.cool(address(inbox));
+        vm.cool(address(rollup));
+        vm.cool(address(sequencers));
+        vm.cool(committeeData);
+        send(poster, data);
+        uint256 gas = vm.snapshotGasLastCall(
+            "sequencers", string.concat("Posting.post of ", vm.toString(seats), " seats, a quorum signs, call only")
+        );
+        vm.assertLe(transactionGas(data, gas), posting.gasMax());
     }
 }

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPostingTurns} from "../../../src/l1/interfaces/IPostingTurns.sol";
 import {IRewards} from "../../../src/l1/interfaces/IRewards.sol";
 import {ISequencers} from "../../../src/l1/interfaces/ISequencers.sol";
 import {ISlasher} from "../../../src/l1/interfaces/ISlasher.sol";
 import {Emission} from "../../../src/l1/sequencers/Emission.sol";
-import {PostingTurns} from "../../../src/l1/sequencers/PostingTurns.sol";
 import {Rewards} from "../../../src/l1/sequencers/Rewards.sol";
 import {SignedMessages} from "../../../src/l1/sequencers/SignedMessages.sol";
 import {Slasher} from "../../../src/l1/sequencers/Slasher.sol";
 import {TestToken} from "../../../src/mocks/TestToken.sol";
 import {Stake} from "./Stake.sol";
 
-/// @title All contracts of the sequencers, deployed in the documented order.
+/// @title The contracts of stake and rewards, deployed in the documented order.
 abstract contract Protocol is Stake {
     address internal constant ROLLUP = address(0x4040);
     address internal constant TREASURY = address(0x74ea);
@@ -24,7 +22,6 @@ abstract contract Protocol is Stake {
     Slasher internal slasher;
     Rewards internal rewards;
     Emission internal emission;
-    PostingTurns internal turns;
 
     function deployProtocol(uint256 budget) internal {
         token = new TestToken("Stake", "STK", 18);
@@ -36,7 +33,6 @@ abstract contract Protocol is Stake {
         slasher = new Slasher(slasherConfig());
         rewards = new Rewards(rewardsConfig(vm.computeCreateAddress(address(this), nonce + 3)));
         emission = new Emission(address(token), address(rewards), SUPPLY, budget);
-        turns = new PostingTurns(turnsConfig());
         vm.assertEq(sequencers.slasher(), address(slasher));
         vm.assertEq(sequencers.rewards(), address(rewards));
         vm.assertEq(rewards.emission(), address(emission));
@@ -62,16 +58,6 @@ abstract contract Protocol is Stake {
             blocksPerEpochMax: BLOCKS_MAX,
             missedShareMaxBps: 2000,
             epochsToJail: 2
-        });
-    }
-
-    function turnsConfig() internal view returns (IPostingTurns.Config memory) {
-        return IPostingTurns.Config({
-            sequencers: address(sequencers),
-            turnSeconds: 600,
-            takeoverSeconds: 120,
-            gasMax: 400_000,
-            priorityFeeMaxWei: 2 gwei
         });
     }
 

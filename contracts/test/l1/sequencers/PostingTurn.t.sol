@@ -1,52 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IPostingTurns} from "../../../src/l1/interfaces/IPostingTurns.sol";
+import {IPosting} from "../../../src/l1/interfaces/IPosting.sol";
 import {ISequencers} from "../../../src/l1/interfaces/ISequencers.sol";
-import {PostingTurns} from "../../../src/l1/sequencers/PostingTurns.sol";
-import {Protocol} from "./Protocol.sol";
+import {Pot} from "./Pot.sol";
 
-contract PostingTurnsTest is Protocol {
-    uint32[] private order;
-
+contract PostingTurnTest is Pot {
     function setUp() public {
-        deployProtocol(SUPPLY / 2);
-        lockAndSnapshot(5);
-        order = sequencers.committeeSeats(0);
-        for (uint32 seat = 1; seat <= 5; ++seat) {
-            vm.prank(ALICE);
-            sequencers.setContact(seat, ISequencers.Contact("host:1", address(uint160(0x900 + seat)), RECIPIENT));
-        }
-    }
-
-    function test_RevertWhen_ConstructedWrongly() public {
-        IPostingTurns.Config memory config = turnsConfig();
-        config.sequencers = address(0);
-        vm.expectRevert(IPostingTurns.ZeroAddress.selector);
-        new PostingTurns(config);
-        config = turnsConfig();
-        config.turnSeconds = 0;
-        vm.expectRevert(IPostingTurns.ZeroSeconds.selector);
-        new PostingTurns(config);
-        config = turnsConfig();
-        config.takeoverSeconds = 0;
-        vm.expectRevert(IPostingTurns.ZeroSeconds.selector);
-        new PostingTurns(config);
+        deployPot(5);
     }
 
     function test_RevertWhen_BeforeTheFirstEpochOrWithoutACommittee() public {
-        vm.expectRevert(abi.encodeWithSelector(IPostingTurns.BeforeFirstEpoch.selector, START - 1));
-        turns.inTurn(START - 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(IPosting.BeforeFirstEpoch.selector, START - 1));
+        posting.inTurn(START - 1, 0);
         vm.expectRevert(abi.encodeWithSelector(ISequencers.NoCommittee.selector, 1));
-        turns.inTurn(START + EPOCH, 0);
+        posting.inTurn(START + EPOCH, 0);
     }
 
     function test_RevertWhen_EverybodyIsEjected() public {
         for (uint32 seat = 1; seat <= 5; ++seat) {
             slash(seat);
         }
-        vm.expectRevert(abi.encodeWithSelector(IPostingTurns.NobodyInTurn.selector, 0));
-        turns.inTurn(START, 0);
+        vm.expectRevert(abi.encodeWithSelector(IPosting.NobodyInTurn.selector, 0));
+        posting.inTurn(START, 0);
     }
 
     function testFuzz_SeatsTakeTurns(uint64 time) public view {
@@ -86,22 +62,14 @@ contract PostingTurnsTest is Protocol {
         expectTurn(START + 2400, START + 2400, 0);
     }
 
-    function testFuzz_RefundIsCapped(uint64 baseFee, uint256 blobs) public {
-        blobs = bound(blobs, 1, 6);
-        vm.fee(baseFee);
-        uint256 cap = 400_000 * (uint256(baseFee) + 2 gwei) + blobs * 131_072 * block.blobbasefee;
-        vm.assertEq(turns.refundMaxWei(blobs), cap);
-        vm.assertLt(0, block.blobbasefee);
-    }
-
     function slash(uint32 seat) private {
-        vm.prank(address(slasher));
+        vm.prank(SLASHER);
         sequencers.slash(seat);
     }
 
     function expectTurn(uint256 time, uint256 lastPosted, uint256 index) private view {
-        (uint32 seat, address poster) = turns.inTurn(time, lastPosted);
+        (uint32 seat, address poster) = posting.inTurn(time, lastPosted);
         vm.assertEq(seat, order[index]);
-        vm.assertEq(poster, address(uint160(0x900 + seat)));
+        vm.assertEq(poster, posterOf(seat));
     }
 }

@@ -105,7 +105,7 @@ async fn deployed(l1: &DevL1) -> Registry {
     let price = params.seat_price_tokens;
     let funds: Vec<_> = (2..6).map(|index| (key(index).address(), price)).collect();
     fund_test_token(&owner, staking.contracts.token, &funds).await.unwrap();
-    let registry = Registry::connect(rpc, staking.contracts.posting_turns).await.unwrap();
+    let registry = Registry::connect(rpc, staking.contracts.posting).await.unwrap();
     assert_eq!(*registry.contracts(), staking.contracts);
     assert_eq!(registry.params().seat_price_tokens, price);
     assert_eq!(registry.emission_left().await.unwrap(), params.budget_tokens);
