@@ -305,7 +305,10 @@ mod tests {
         let certificate = L1Certificate { signers: U256::from(0b1011), signature: [0xaa; 128] };
         let call = Posting::postCall::abi_decode(&post_call(&header(), 9, &certificate)).unwrap();
         assert_eq!((call.header.index, call.header.outboxRoot, call.epoch), (1, B256::repeat_byte(12), 9));
-        assert_eq!((call.certificate.signers, call.certificate.signature.y_b), (U256::from(0b1011), B256::repeat_byte(0xaa)));
+        assert_eq!(
+            (call.certificate.signers, call.certificate.signature.y_b),
+            (U256::from(0b1011), B256::repeat_byte(0xaa))
+        );
     }
 
     #[test]

@@ -126,7 +126,7 @@ fn init_codes(contracts: &L1Contracts, params: &DeployParams) -> [Bytes; 3] {
     let rollup = Rollup::constructorCall {
         config: IRollup::Config {
             inbox: contracts.inbox,
-            sequencers: contracts.sequencers.unwrap_or_default(),
+            sequencers: contracts.sequencers.map(|at| at.registry).unwrap_or_default(),
             owner: params.owner,
             poster: if contracts.sequencers.is_some() { Address::ZERO } else { params.poster },
             l2ChainId: params.l2_chain_id,

@@ -3,7 +3,7 @@
 //! The `Rollup` names `Sequencers`, and `Slasher` names the `Rollup`, so addresses are computed here too, before anything is sent:
 //!
 //! ```text
-//! plan_deployment ▸ plan_sequencers(plan.next_nonce()) ▸ plan.contracts.sequencers = Some(…) ▸ deploy ▸ deploy_sequencers
+//! plan_deployment ▸ plan_sequencers(plan.next_nonce()) ▸ plan.contracts.sequencers = Some(… .in_chain_config()) ▸ deploy ▸ deploy_sequencers
 //! ```
 
 use alloy::{eips::BlockId, sol_types::SolCall};
@@ -157,7 +157,7 @@ pub fn plan_sequencers(sender: &Sender, nonce: u64, token: Option<Address>) -> S
         slasher: at(first + 1),
         rewards: at(first + 2),
         emission: at(first + 3),
-        posting: Some(at(first + 4)),
+        posting: at(first + 4),
     };
     SequencersPlan { contracts, nonce, makes_token: token.is_none() }
 }

@@ -189,9 +189,18 @@ pub enum Error {
     /// The chain has one sequencer, so nobody to stake with.
     #[error("this chain has one sequencer and no Sequencers contract; l1.sequencers of its chain config is not set")]
     NoSequencers,
-    /// The contract that tells whose turn it is was not named.
-    #[error("the address of the Posting contract is not known; nothing on L1 names it, give it")]
-    NoPosting,
+    /// The chain config names contracts that do not belong together.
+    #[error(
+        "the Posting contract {posting} posts to the Rollup {its_rollup}, not to {rollup}; correct l1.sequencers.posting in the chain config"
+    )]
+    PostingElsewhere {
+        /// The contract that was named.
+        posting: Address,
+        /// Where it posts to.
+        its_rollup: Address,
+        /// The `Rollup` that was named.
+        rollup: Address,
+    },
     /// There is no such block.
     #[error("L1 has no block {block}; it may be pruned, reorganised away or not there yet")]
     NoBlock {
@@ -263,7 +272,7 @@ impl Error {
             | Self::BlobCount { .. }
             | Self::Key
             | Self::NoSequencers
-            | Self::NoPosting
+            | Self::PostingElsewhere { .. }
             | Self::Point { .. }
             | Self::NoEvent { .. }
             | Self::Config(_)

@@ -39,6 +39,7 @@ mod seam;
 mod sender;
 pub mod stake;
 mod tls;
+mod turns;
 mod user;
 
 pub use blobs::{Blob, Sidecar, blob_hashes, build_sidecar, warm_kzg};
@@ -51,6 +52,7 @@ pub use rpc::{RpcL1, chain_id};
 pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};
 pub use sender::{ATTEMPTS_MAX, Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
 pub use stake::{Contact, Evidence, Registration, Staker};
+pub use turns::Turns;
 pub use user::{Claim, OUTBOX_DEPTH};
 
 /// Makes a signing key of 32 bytes in hexadecimal. Errors: [`Error::Key`].

@@ -11,7 +11,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, U256};
 use futures::{StreamExt, TryStreamExt, stream};
-use sluice_types::L1Number;
+use sluice_types::{L1Number, L1Sequencers};
 
 use crate::{
     Error, RpcL1,
@@ -20,6 +20,7 @@ use crate::{
         abi::sequencers::{BLS, ISequencers},
     },
     points, revert,
+    turns::Turns,
 };
 
 /// Most questions about seats under way at once.
@@ -38,8 +39,15 @@ pub struct SequencersContracts {
     pub rewards: Address,
     /// `Emission` contract.
     pub emission: Address,
-    /// `Posting` contract; `None` when it was not given, since no other contract names it.
-    pub posting: Option<Address>,
+    /// `Posting` contract, which no other contract names.
+    pub posting: Address,
+}
+
+impl SequencersContracts {
+    /// Those from which [`Registry::connect`] finds the others.
+    pub const fn in_chain_config(&self) -> L1Sequencers {
+        L1Sequencers { registry: self.sequencers, posting: self.posting }
+    }
 }
 
 /// As of which L1 block something is asked.
@@ -232,14 +240,16 @@ pub struct Registry {
     l1: RpcL1,
     contracts: SequencersContracts,
     params: RegistryParams,
+    turns: Turns,
 }
 
 impl Registry {
-    /// Finds the other contracts through `Sequencers`, which the chain config names, and reads the parameters.
+    /// Finds the other contracts through those that the chain config names, and reads the parameters.
     ///
-    /// Errors: [`Error::NoSequencers`] on a chain of one sequencer, [`Error::Endpoint`] when there is no such contract.
-    pub async fn connect(l1: RpcL1, posting: Option<Address>) -> Result<Self, Error> {
-        let at = l1.contracts().sequencers.ok_or(Error::NoSequencers)?;
+    /// Errors: [`Error::NoSequencers`] on a chain of one sequencer, [`Error::PostingElsewhere`], [`Error::Endpoint`] when there is no such
+    /// contract.
+    pub async fn connect(l1: RpcL1) -> Result<Self, Error> {
+        let L1Sequencers { registry: at, posting } = l1.contracts().sequencers.ok_or(Error::NoSequencers)?;
         let rewards = l1.read("rewards", at, Sequencers::rewardsCall {}).await?;
         let contracts = SequencersContracts {
             token: l1.read("token", at, Sequencers::tokenCall {}).await?,
@@ -264,7 +274,22 @@ impl Registry {
             key_rotation_epochs: l1.read("keyRotationEpochs", at, Sequencers::keyRotationEpochsCall {}).await?,
             jail_seconds: l1.read("jailSeconds", at, Sequencers::jailSecondsCall {}).await?,
         };
-        Ok(Self { l1, contracts, params })
+        let turns = Self::read_turns(&l1, posting, &params).await?;
+        Ok(Self { l1, contracts, params, turns })
+    }
+
+    async fn read_turns(l1: &RpcL1, posting: Address, params: &RegistryParams) -> Result<Turns, Error> {
+        let its_rollup = l1.read("rollup", posting, Posting::rollupCall {}).await?;
+        let rollup = l1.contracts().rollup;
+        if its_rollup != rollup {
+            return Err(Error::PostingElsewhere { posting, its_rollup, rollup });
+        }
+        Ok(Turns {
+            first_epoch_at_seconds: params.first_epoch_at_seconds,
+            epoch_seconds: params.epoch_seconds,
+            turn_seconds: l1.read("turnSeconds", posting, Posting::turnSecondsCall {}).await?,
+            takeover_seconds: l1.read("takeoverSeconds", posting, Posting::takeoverSecondsCall {}).await?,
+        })
     }
 
     /// Where the contracts are.
@@ -275,6 +300,11 @@ impl Registry {
     /// What the contract was told for ever.
     pub const fn params(&self) -> &RegistryParams {
         &self.params
+    }
+
+    /// Whose turn it is to post, without asking.
+    pub const fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// The L1 that is read.
@@ -371,16 +401,14 @@ impl Registry {
         })
     }
 
-    /// Seat whose turn it is to post at `timestamp`, and its account; `last_posted_at` is when the last batch was posted. Seconds since 1970.
+    /// Seat whose turn it is to post at `timestamp`, and its account, as the contract says; `last_posted_at` is when the last batch was
+    /// posted. Seconds since 1970.
     ///
-    /// Errors: [`Error::NoPosting`] when its address was not given; [`Error::Reverted`] before the first epoch, and without a committee.
+    /// Errors: [`Error::Reverted`] before the first epoch, without a committee, and when all of it are ejected.
     pub async fn in_turn(&self, timestamp: u64, last_posted_at: u64, at: At) -> Result<(u32, Address), Error> {
-        let to = self.contracts.posting.ok_or(Error::NoPosting)?;
-        let call = Posting::inTurnCall {
-            timestampSeconds: U256::from(timestamp),
-            lastPostedAt: U256::from(last_posted_at),
-        };
-        let turn = self.l1.read_at("inTurn", to, call, at.into()).await?;
+        let call =
+            Posting::inTurnCall { timestampSeconds: U256::from(timestamp), lastPostedAt: U256::from(last_posted_at) };
+        let turn = self.l1.read_at("inTurn", self.contracts.posting, call, at.into()).await?;
         Ok((turn.seat, turn.poster))
     }
 

@@ -73,31 +73,12 @@ pub struct Config {
     /// The rollup contract's challenge window, seconds; only used to say when a block will be proven.
     #[serde(default)]
     pub challenge_window_s: Option<u64>,
-    /// Whose turn it is to post, in a committee. The same on all nodes, as are the settings of `settle`.
-    #[serde(default)]
-    pub turns: Turns,
     /// A seat in a committee that orders together. A sequencer without one orders alone.
     #[serde(default)]
     pub seat: Option<Seat>,
-    /// Settling.
+    /// Settling. The same on all nodes of a committee, who must cut the same batches.
     #[serde(default)]
     pub settle: sluice_settle::Config,
-}
-
-/// Whose turn it is to post, by the clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Turns {
-    /// A seat's turn, seconds. 1 to 86,400.
-    pub turn_s: u64,
-    /// A turn that is not used goes to the next seat after so long, seconds. 1 to `turn_s`.
-    pub takeover_s: u64,
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self { turn_s: 600, takeover_s: 120 }
-    }
 }
 
 /// A seat in a committee.
@@ -186,8 +167,6 @@ impl Config {
                 )));
             }
         }
-        range("turns.turn_s", self.turns.turn_s, 1, 86_400)?;
-        range("turns.takeover_s", self.turns.takeover_s, 1, self.turns.turn_s)?;
         if self.role == Role::Sequencer && self.sequencer_key_file.is_none() {
             return Err(Error::Config("a sequencer signs; set sequencer_key_file".into()));
         }

@@ -6,15 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
 use parking_lot::Mutex;
+use sluice_l1::Turns;
 use sluice_ordering::{Line, Message, Peers, To};
 use sluice_settle::{Authority, Cosigners};
 use sluice_simplex::{BatchId, BatchSignature, Committee, Committees, SeatKeys, certify, is_quorum};
 use sluice_types::{BatchIndex, L1Contracts};
+use tokio::sync::watch;
 use tracing::warn;
 
-use crate::{Error, config::Turns, supervise::Shutdown};
+use crate::{Error, supervise::Shutdown};
 
 /// How often a signature is sent while its batch is not on L1: messages may be lost, and nodes start again.
 const REPEAT: Duration = Duration::from_secs(1);
@@ -22,6 +24,9 @@ const REPEAT: Duration = Duration::from_secs(1);
 const AHEAD_MAX: u64 = 16;
 /// Bytes of a message: epoch, index, hash, signature.
 const MESSAGE_BYTES: usize = 8 + 8 + 32 + 48;
+
+/// By epoch: the seats that were slashed after its committee was fixed, bit `i` that at index `i`.
+pub(crate) type Ejected = BTreeMap<u64, U256>;
 
 /// The others in the committee, as `settle` sees them.
 #[derive(Clone)]
@@ -31,9 +36,16 @@ struct Inner {
     keys: SeatKeys,
     committees: Committees,
     l1: L1Contracts,
-    turns: Turns,
+    rota: Rota,
     peers: Peers,
     heard: Mutex<Heard>,
+}
+
+/// Whose turn it is to post, as L1 says.
+#[derive(Debug)]
+pub(crate) struct Rota {
+    pub(crate) turns: Turns,
+    pub(crate) ejected: watch::Receiver<Ejected>,
 }
 
 #[derive(Default)]
@@ -51,11 +63,11 @@ impl Cosign {
         keys: SeatKeys,
         committees: Committees,
         l1: L1Contracts,
-        turns: Turns,
+        rota: Rota,
         line: Line,
     ) -> (Self, Listen) {
         let heard = Mutex::default();
-        let this = Self(Arc::new(Inner { keys, committees, l1, turns, peers: line.peers, heard }));
+        let this = Self(Arc::new(Inner { keys, committees, l1, rota, peers: line.peers, heard }));
         (this.clone(), Listen { cosign: this, messages: line.messages })
     }
 
@@ -143,12 +155,15 @@ impl Cosigners for Cosign {
     }
 
     fn in_turn(&self, now: u64, last_posted: u64) -> bool {
-        let (committee, Some(seat)) = self.committee() else { return false };
-        let Turns { turn_s, takeover_s } = self.0.turns;
-        let turn = now / turn_s;
-        let waited = now.saturating_sub(last_posted.max(turn * turn_s));
-        let seats = committee.len() as u64;
-        (turn + waited / takeover_s) % seats == u64::from(seat)
+        let inner = &self.0;
+        let Rota { turns, ejected } = &inner.rota;
+        let Some(epoch) = turns.epoch_at(now) else { return false };
+        // In an epoch without a committee L1 refunds nobody; those who still certify take turns all the same.
+        let committee = inner.committees.get(epoch).unwrap_or_else(|| inner.committees.current());
+        let ejected = ejected.borrow().get(&committee.epoch()).copied().unwrap_or_default();
+        let seats = u32::try_from(committee.len()).unwrap_or(u32::MAX);
+        let seat = index(&committee, &inner.keys.network_key());
+        seat.is_some() && turns.index(now, last_posted, seats, ejected) == seat
     }
 }
 
@@ -206,10 +221,16 @@ mod tests {
 
     use super::*;
 
-    const TURNS: Turns = Turns { turn_s: 100, takeover_s: 10 };
+    const TURNS: Turns =
+        Turns { first_epoch_at_seconds: 400, epoch_seconds: 1_000, turn_seconds: 100, takeover_seconds: 10 };
 
     /// Four seats and the ends of their lines.
     fn seats() -> Vec<(Cosign, PeersEnd)> {
+        seats_without(U256::ZERO)
+    }
+
+    /// Some of which are ejected.
+    fn seats_without(ejected: U256) -> Vec<(Cosign, PeersEnd)> {
         let keys: Vec<_> = (0..4).map(|_| SeatKeys::generate()).collect();
         let members: Vec<_> =
             keys.iter().map(|keys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() }).collect();
@@ -225,7 +246,9 @@ mod tests {
         };
         let seat = |keys: SeatKeys| {
             let (_, line, end) = peers();
-            (Cosign::new(keys, Committees::new(committee.clone()), l1, TURNS, line).0, end)
+            let (_, ejected) = watch::channel(Ejected::from([(0, ejected)]));
+            let rota = Rota { turns: TURNS, ejected };
+            (Cosign::new(keys, Committees::new(committee.clone()), l1, rota, line).0, end)
         };
         let mut seats: Vec<_> = keys.into_iter().map(seat).collect();
         seats.sort_by_key(|(cosign, _)| cosign.committee().1);
@@ -296,16 +319,31 @@ mod tests {
         assert_eq!(seats[1].0.0.heard.lock().signatures[&(0, index, 0)].0, hash);
     }
 
+    fn whose(seats: &[(Cosign, PeersEnd)], now: u64, last_posted: u64) -> Vec<usize> {
+        (0..4).filter(|seat| seats[*seat].0.in_turn(now, last_posted)).collect()
+    }
+
     #[test]
     fn exactly_one_seat_is_in_turn_and_an_unused_turn_goes_round() {
         let seats = seats();
-        let whose = |now, last_posted| -> Vec<usize> {
-            (0..4).filter(|seat| seats[*seat].0.in_turn(now, last_posted)).collect()
-        };
+        let whose = |now, last_posted| whose(&seats, now, last_posted);
+        assert_eq!(whose(399, 0), [], "before the first epoch");
         assert_eq!(whose(400, 0), [0], "the turn begins");
         assert_eq!(whose(409, 0), [0]);
         assert_eq!((whose(410, 0), whose(420, 0), whose(440, 0)), (vec![1], vec![2], vec![0]));
         assert_eq!(whose(415, 412), [0], "it posts, so it keeps its turn");
         assert_eq!(whose(500, 499), [1], "the next turn");
+    }
+
+    #[test]
+    fn a_seat_that_was_slashed_is_passed_over() {
+        let seats = seats_without(U256::from(0b0010));
+        assert_eq!((whose(&seats, 400, 400), whose(&seats, 500, 500)), (vec![0], vec![2]));
+    }
+
+    #[test]
+    fn an_epoch_without_a_committee_is_shared_by_those_who_still_certify() {
+        let seats = seats();
+        assert_eq!((whose(&seats, 1_399, 1_399), whose(&seats, 1_400, 1_400)), (vec![1], vec![0]));
     }
 }

@@ -233,7 +233,7 @@ async fn deploy(options: &Options, folder: &Path, l1: &L1Side) -> Result<ChainCo
     let posters = write_poster_keys(options, folder)?;
     let mut plan = sluice_l1::plan_deployment(&sender).await?;
     let together = (options.sequencers > 1).then(|| sluice_l1::plan_sequencers(&sender, plan.next_nonce(), None));
-    plan.contracts.sequencers = together.map(|together| together.contracts.sequencers);
+    plan.contracts.sequencers = together.map(|together| together.contracts.in_chain_config());
     let chain = chain_config(options, plan.contracts);
     chain.check()?;
     let state = sluice_stf::genesis(&chain);
@@ -313,7 +313,8 @@ fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
         batch_decompressed_size_max: 8_000_000,
         inbox_gas_per_block: 20_000_000,
         l1,
-        fee_recipient: options.l1_key.address(),
+        // Fees refund those who post, where several may.
+        fee_recipient: l1.sequencers.map_or(options.l1_key.address(), |at| at.posting),
         genesis_accounts: accounts()
             .iter()
             .map(|key| GenesisAccount {

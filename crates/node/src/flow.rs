@@ -145,7 +145,7 @@ async fn start_sequencer(
             let epochs = seat::Epochs::read(l1, store.config(), blocks_of).await?;
             let (transactions, batches, ends) = sluice_ordering::peers();
             let (cosign, listen) =
-                Cosign::new(keys.clone(), epochs.committees.clone(), store.config().l1, config.turns, batches);
+                Cosign::new(keys.clone(), epochs.committees.clone(), store.config().l1, epochs.rota(), batches);
             rooms.spawn("cosign", listen.run(stop.clone()));
             let engine = seat::engine(config, seat, keys, &epochs);
             rooms.spawn("ordering", seat::run(engine, start.0, (events, wake), ends, stop.clone()));
@@ -177,7 +177,7 @@ async fn start_settling(
         PrivateKeySigner::from_bytes(&sequencer_key(config)?).map_err(|error| Error::Config(error.to_string()))?;
     let l1 = store.config().l1;
     let sender = Sender::connect(&config.l1_rpc, l1.chain_id, key, SenderConfig::default()).await?;
-    let poster = L1Poster { sender, rollup: l1.rollup };
+    let poster = L1Poster { sender, rollup: l1.rollup, posting: l1.sequencers.map(|at| at.posting) };
     let (settings, store, stop) = (config.settle.clone(), store.clone(), rooms.shutdown().requested());
     match cosign {
         None => rooms.spawn("settle", Settle::new(settings, store, poster).run(stop)),

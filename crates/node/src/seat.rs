@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use alloy::primitives::U256;
 use sluice_l1::{At, Registry, RpcL1};
 use sluice_ordering::{Event, PeersEnd, Wake};
 use sluice_sequencer::{NextEpoch, NextEpochs};
@@ -10,7 +11,12 @@ use sluice_types::{ChainConfig, Height};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::{Config, Error, config, keys, supervise::Shutdown};
+use crate::{
+    Config, Error, config,
+    cosign::{Ejected, Rota},
+    keys,
+    supervise::Shutdown,
+};
 
 /// Where the engine keeps its journal and archive, in the node's folder.
 const FOLDER: &str = "consensus";
@@ -18,6 +24,8 @@ const FOLDER: &str = "consensus";
 const PAUSE: Duration = Duration::from_secs(1);
 /// After so many pauses it is looked whether somebody has moved to another address.
 const PAUSES_PER_MOVE: u32 = 60;
+/// Newest epochs of which it is known who was ejected: turns are taken in the running one, or the last that had a committee.
+const EJECTED_EPOCHS_MAX: usize = 4;
 
 /// What is known of the committees. Everything comes from L1 blocks that are final, because only of those all nodes see the same.
 pub(crate) struct Epochs {
@@ -26,16 +34,17 @@ pub(crate) struct Epochs {
     /// For the engine and the batches.
     pub(crate) committees: Committees,
     peers: watch::Sender<BTreeMap<u64, Vec<Peer>>>,
+    ejected: watch::Sender<Ejected>,
     next: watch::Sender<Vec<NextEpoch>>,
 }
 
 impl Epochs {
     /// Waits until L1 is final about the first committee of the chain, and reads those since the epoch that the node's blocks are of.
     pub(crate) async fn read(l1: &RpcL1, chain: &ChainConfig, blocks_of: u64) -> Result<Self, Error> {
-        let registry = Registry::connect(l1.clone(), None).await?;
+        let registry = Registry::connect(l1.clone()).await?;
         let chain_id = chain.l1.chain_id;
         let mut told = false;
-        let (first, peers) = 'first: loop {
+        let first = 'first: loop {
             for epoch in 0..=registry.epoch_of(At::Finalized).await?.saturating_add(1) {
                 if let Some(found) = read(&registry, chain_id, epoch).await? {
                     break 'first found;
@@ -48,9 +57,15 @@ impl Epochs {
             }
             tokio::time::sleep(PAUSE).await;
         };
-        let peers = watch::Sender::new(BTreeMap::from([(first.epoch(), peers)]));
-        let mut this =
-            Self { registry, chain_id, committees: Committees::new(first), peers, next: watch::Sender::default() };
+        let epoch = first.committee.epoch();
+        let mut this = Self {
+            registry,
+            chain_id,
+            committees: Committees::new(first.committee),
+            peers: watch::Sender::new(BTreeMap::from([(epoch, first.peers)])),
+            ejected: watch::Sender::new(Ejected::from([(epoch, first.ejected)])),
+            next: watch::Sender::default(),
+        };
         let running = this.registry.epoch_of(At::Finalized).await?;
         let from = u32::try_from(blocks_of.saturating_sub(1)).unwrap_or(running).min(running);
         for epoch in from..=running.saturating_add(1) {
@@ -65,18 +80,33 @@ impl Epochs {
         self.next.subscribe()
     }
 
+    /// Whose turn it is to post.
+    pub(crate) fn rota(&self) -> Rota {
+        Rota { turns: *self.registry.turns(), ejected: self.ejected.subscribe() }
+    }
+
     /// Reads an epoch's committee, if it is stored and not known.
     async fn learn(&mut self, epoch: u32) -> Result<(), Error> {
         if self.committees.get(u64::from(epoch)).is_some() {
             return Ok(());
         }
-        if let Some((committee, peers)) = read(&self.registry, self.chain_id, epoch).await? {
-            info!(epoch, seats = committee.len(), "the committee of an epoch is known");
-            self.committees.insert(committee);
-            self.peers.send_modify(|all| drop(all.insert(u64::from(epoch), peers)));
+        if let Some(found) = read(&self.registry, self.chain_id, epoch).await? {
+            info!(epoch, seats = found.committee.len(), "the committee of an epoch is known");
+            self.committees.insert(found.committee);
+            self.peers.send_modify(|all| drop(all.insert(u64::from(epoch), found.peers)));
+            self.note_ejected(epoch, found.ejected);
             self.tell_next();
         }
         Ok(())
+    }
+
+    fn note_ejected(&self, epoch: u32, ejected: U256) {
+        self.ejected.send_modify(|all| {
+            all.insert(u64::from(epoch), ejected);
+            while all.len() > EJECTED_EPOCHS_MAX {
+                all.pop_first();
+            }
+        });
     }
 
     fn tell_next(&self) {
@@ -85,13 +115,14 @@ impl Epochs {
         self.next.send_replace(known.map(|epoch| NextEpoch { epoch, starts_at: starts_at(epoch) }).collect());
     }
 
-    /// Looks where the members of the known epochs are now that have not ended.
+    /// Looks where the members of the known epochs are now that have not ended, and which were slashed.
     async fn look_for_moves(&mut self) -> Result<(), Error> {
         let running = u64::from(self.registry.epoch_of(At::Finalized).await?);
         for epoch in self.committees.epochs().into_iter().filter(|epoch| *epoch >= running) {
             let epoch = u32::try_from(epoch).expect("it came from L1");
-            if let Some((_, peers)) = read(&self.registry, self.chain_id, epoch).await? {
+            if let Some(Found { peers, ejected, .. }) = read(&self.registry, self.chain_id, epoch).await? {
                 self.peers.send_if_modified(|all| all.insert(u64::from(epoch), peers.clone()) != Some(peers));
+                self.note_ejected(epoch, ejected);
             }
         }
         Ok(())
@@ -124,8 +155,16 @@ impl Epochs {
     }
 }
 
-/// The committee of an epoch and where its members are, if it is stored.
-async fn read(registry: &Registry, chain_id: u64, epoch: u32) -> Result<Option<(Committee, Vec<Peer>)>, Error> {
+/// What L1 says of an epoch.
+struct Found {
+    committee: Committee,
+    /// Where the members are that can be found.
+    peers: Vec<Peer>,
+    ejected: U256,
+}
+
+/// The committee of an epoch, if it is stored.
+async fn read(registry: &Registry, chain_id: u64, epoch: u32) -> Result<Option<Found>, Error> {
     let Some(found) = registry.committee(epoch, At::Finalized).await? else { return Ok(None) };
     let (mut members, mut peers) = (Vec::new(), Vec::new());
     for seat in &found.seats {
@@ -139,7 +178,7 @@ async fn read(registry: &Registry, chain_id: u64, epoch: u32) -> Result<Option<(
     let sequencers = registry.contracts().sequencers;
     let committee = Committee::new(u64::from(epoch), chain_id, sequencers, &members)
         .map_err(|error| Error::Config(error.to_string()))?;
-    Ok(Some((committee, peers)))
+    Ok(Some(Found { committee, peers, ejected: found.ejected }))
 }
 
 /// The address behind `host:port`.

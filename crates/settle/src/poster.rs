@@ -36,26 +36,35 @@ pub trait Poster: Send + Sync + 'static {
     fn advance(&self, tracked: &mut Self::Tracked) -> impl Future<Output = Result<Progress, Error>> + Send;
 }
 
-/// Posts to the `Rollup` contract.
+/// Posts to the `Rollup` contract; what a committee certified through `Posting`, which refunds it.
 #[derive(Clone, Debug)]
 pub struct L1Poster {
     /// Owns the posting key.
     pub sender: Sender,
     /// The `Rollup` contract.
     pub rollup: Address,
+    /// The `Posting` contract, on a chain that has committees.
+    pub posting: Option<Address>,
 }
 
 impl L1Poster {
     async fn request(&self, header: &BatchHeader, payload: &Bytes, authority: &Authority) -> Result<TxRequest, Error> {
         let blobs = sluice_derive::blob::to_blobs(payload).map_err(|error| Error::Kzg(error.to_string()))?;
         let sidecar = build_sidecar(blobs).await?;
-        let data = match *authority {
-            Authority::Poster => contracts::commit_batch_call(header),
-            Authority::Certificate { epoch, signers, signature } => {
-                contracts::commit_certified_batch_call(header, epoch, &contracts::L1Certificate { signers, signature })
-            }
-        };
-        Ok(TxRequest { to: Some(self.rollup), data, sidecar: Some(sidecar), ..TxRequest::default() })
+        let (to, data) = call(self.rollup, self.posting, header, authority);
+        Ok(TxRequest { to: Some(to), data, sidecar: Some(sidecar), ..TxRequest::default() })
+    }
+}
+
+/// Whom to call, with what.
+fn call(rollup: Address, posting: Option<Address>, header: &BatchHeader, authority: &Authority) -> (Address, Bytes) {
+    let Authority::Certificate { epoch, signers, signature } = *authority else {
+        return (rollup, contracts::commit_batch_call(header));
+    };
+    let certificate = contracts::L1Certificate { signers, signature };
+    match posting {
+        Some(posting) => (posting, contracts::post_call(header, epoch, &certificate)),
+        None => (rollup, contracts::commit_certified_batch_call(header, epoch, &certificate)),
     }
 }
 
@@ -86,3 +95,23 @@ impl Poster for L1Poster {
 
 /// Hash of nothing in particular: the parent of the first batch.
 pub(crate) const NO_PARENT: B256 = B256::ZERO;
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::U256;
+
+    use super::*;
+
+    #[test]
+    fn a_certified_batch_goes_where_it_is_refunded_and_any_other_to_the_rollup() {
+        let (rollup, posting, header) = (Address::repeat_byte(1), Address::repeat_byte(2), BatchHeader::default());
+        let certified = Authority::Certificate { epoch: 3, signers: U256::from(7), signature: [4; 128] };
+        let certificate = contracts::L1Certificate { signers: U256::from(7), signature: [4; 128] };
+        let post = contracts::post_call(&header, 3, &certificate);
+        let commit = contracts::commit_certified_batch_call(&header, 3, &certificate);
+        assert_eq!(call(rollup, Some(posting), &header, &certified), (posting, post));
+        assert_eq!(call(rollup, None, &header, &certified), (rollup, commit));
+        let alone = contracts::commit_batch_call(&header);
+        assert_eq!(call(rollup, None, &header, &Authority::Poster), (rollup, alone));
+    }
+}

@@ -65,10 +65,19 @@ pub struct L1Contracts {
     pub inbox: Address,
     /// `Bridge` contract.
     pub bridge: Address,
-    /// `Sequencers` contract, whose committees order this chain and certify its batches. Absent on a chain of one sequencer.
-    /// The `Rollup` contract names the same.
+    /// Where those who order this chain together are. Absent on a chain of one sequencer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequencers: Option<Address>,
+    pub sequencers: Option<L1Sequencers>,
+}
+
+/// Where several sequencers are on L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L1Sequencers {
+    /// `Sequencers` contract, whose committees order the chain and certify its batches. The `Rollup` contract names the same.
+    pub registry: Address,
+    /// `Posting` contract, through which they post. It names the same `Rollup` contract.
+    pub posting: Address,
 }
 
 /// One account at genesis.

@@ -33,7 +33,7 @@ pub use block::{
     Block, BlockInput, InputTransaction, L1Origin, OrderedRoot, Outcome, SealedBlock, Skip, SkippedTransaction,
     access_list_hash, unsealed_header,
 };
-pub use config::{ChainConfig, GenesisAccount, L1Contracts};
+pub use config::{ChainConfig, GenesisAccount, L1Contracts, L1Sequencers};
 pub use error::{Error, Severity};
 pub use fee::{L1FeeParams, compressed_size_estimate, l1_data_fee};
 pub use heads::{FinalityRung, Heads};

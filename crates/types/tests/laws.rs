@@ -6,8 +6,8 @@ use alloy_rlp::{Decodable, Encodable};
 use proptest::prelude::*;
 use sluice_types::{
     BatchHeader, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, Error, FinalityRung, Heads, InboxMessage,
-    L1Contracts, L1FeeParams, L1Number, L2Number, MessageIndex, MessageKind, Receipt, RollupId, SignedTransaction,
-    Transaction, alias_l1_address, inbox_inputs, undo_l1_alias,
+    L1Contracts, L1FeeParams, L1Number, L1Sequencers, L2Number, MessageIndex, MessageKind, Receipt, RollupId,
+    SignedTransaction, Transaction, alias_l1_address, inbox_inputs, undo_l1_alias,
 };
 
 fn config() -> ChainConfig {
@@ -47,7 +47,7 @@ fn sequencers_are_written_when_there_are_some_and_absent_when_not() {
     let alone = config();
     assert!(!alone.to_toml().contains("sequencers"));
     let mut together = config();
-    together.l1.sequencers = Some(Address::repeat_byte(6));
+    together.l1.sequencers = Some(L1Sequencers { registry: Address::repeat_byte(6), posting: Address::repeat_byte(7) });
     let text = together.to_toml();
     assert!(text.contains("sequencers = \"0x0606060606060606060606060606060606060606\""), "{text}");
     assert_eq!(ChainConfig::from_toml(&text).unwrap(), together);

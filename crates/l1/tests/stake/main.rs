@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test file; helpers outside test functions unwrap as well")]
 
+mod posting;
+
 use std::time::Duration;
 
 use alloy::signers::local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
@@ -81,7 +83,7 @@ async fn deployed(l1: &DevL1) -> Registry {
     let owner = sender(l1, 0).await;
     let mut plan = plan_deployment(&owner).await.unwrap();
     let staking = plan_sequencers(&owner, plan.next_nonce(), None);
-    plan.contracts.sequencers = Some(staking.contracts.sequencers);
+    plan.contracts.sequencers = Some(staking.contracts.in_chain_config());
     let params = DeployParams {
         owner: owner.address(),
         poster: key(1).address(),
@@ -105,7 +107,7 @@ async fn deployed(l1: &DevL1) -> Registry {
     let price = params.seat_price_tokens;
     let funds: Vec<_> = (2..6).map(|index| (key(index).address(), price)).collect();
     fund_test_token(&owner, staking.contracts.token, &funds).await.unwrap();
-    let registry = Registry::connect(rpc, staking.contracts.posting).await.unwrap();
+    let registry = Registry::connect(rpc).await.unwrap();
     assert_eq!(*registry.contracts(), staking.contracts);
     assert_eq!(registry.params().seat_price_tokens, price);
     assert_eq!(registry.emission_left().await.unwrap(), params.budget_tokens);

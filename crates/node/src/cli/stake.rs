@@ -339,7 +339,7 @@ impl Endpoints {
     async fn registry(&self) -> Result<Registry, Error> {
         let chain = config::chain(&self.chain)?;
         let l1 = RpcL1::connect(&self.l1_rpc, None, chain.l1).await?;
-        Ok(Registry::connect(l1, None).await?)
+        Ok(Registry::connect(l1).await?)
     }
 }
 

@@ -27,6 +27,10 @@ const FIRST_EPOCH: u32 = 0;
 /// Length of an epoch, seconds: longer than a devnet lives, because committees do not change yet.
 const EPOCH_S: u64 = 365 * 86_400;
 
+/// Length of a turn to post, and the silence after which the next seat takes over, seconds.
+const TURN_S: u64 = 20;
+const TAKEOVER_S: u64 = 4;
+
 /// Makes keys for every seat, deploys the contracts of the sequencers, locks the stake and stores the committee.
 pub(super) async fn register(
     options: &Options,
@@ -39,13 +43,15 @@ pub(super) async fn register(
         first_cutoff_delay_seconds: REGISTRATION_S + REGISTRATION_SEAT_S * u64::from(options.sequencers),
         snapshot_lead_seconds: LEAD_S,
         epoch_seconds: EPOCH_S,
+        turn_seconds: TURN_S,
+        takeover_seconds: TAKEOVER_S,
         ..SequencersParams::devnet()
     };
     sluice_l1::deploy_sequencers(sender, l1, plan, &params).await?;
     let price = params.seat_price_tokens * U256::from(options.sequencers);
     sluice_l1::fund_test_token(sender, plan.contracts.token, &[(sender.address(), price)]).await?;
     write_secret(&folder.join("password"), SEAT_PASSWORD)?;
-    let registry = Registry::connect(l1.clone(), None).await?;
+    let registry = Registry::connect(l1.clone()).await?;
     let staker = Staker::new(registry.clone(), sender.clone());
     for (index, poster) in (0..options.sequencers).zip(posters) {
         let keys = SeatKeys::generate();
@@ -119,7 +125,6 @@ pub(super) fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: 
         block_time_ms: options.block_time_ms,
         heartbeat_ms,
         challenge_window_s: Some(options.challenge_window_s),
-        turns: config::Turns { turn_s: 20, takeover_s: 4 },
         seat,
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
     }
