@@ -54,6 +54,15 @@ impl Flight {
         Error::ApplicationGone(STORING)
     }
 
+    /// Waits until all are durable.
+    pub(crate) async fn land(&mut self) -> Result<(), Error> {
+        while let Some((height, durable)) = self.blocks.front_mut() {
+            wait_for(*height, durable).await?;
+            self.blocks.pop_front();
+        }
+        Ok(())
+    }
+
     /// Waits until another block may be handed over.
     pub(crate) async fn make_room(&mut self) -> Result<(), Error> {
         loop {

@@ -20,6 +20,8 @@
 //! - Two certified blocks of one height end the engine with both: those who order contradicted themselves, and no choice is right.
 //! - What a peer can make this node remember is bounded, whatever it says.
 //!
+//! Who follows nothing and wants to know of one block only takes a [`Proof`].
+//!
 //! Start reading at [`run`], then `chain.rs`.
 
 mod chain;
@@ -28,6 +30,7 @@ mod error;
 mod flight;
 mod message;
 mod peer;
+mod proof;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -38,5 +41,6 @@ pub use config::{Config, Peer, STALL_MS_DEFAULT};
 pub use error::{Contradiction, Error};
 pub use flight::IN_FLIGHT_MAX;
 pub use message::{BLOCK_BYTES_MAX, PROOF_BYTES_MAX};
+pub use proof::Proof;
 pub use service::run;
 pub use verifier::{Doubt, Solo, Verifier};

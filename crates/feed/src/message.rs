@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sluice_types::{Certificate, Height, OrderedBlock};
 
-use crate::Error;
+use crate::{CERTIFICATE_BLOCKS_MAX, Error};
 
 /// Most bytes of an ordered block: what an engine takes.
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;
@@ -88,24 +88,54 @@ pub(crate) fn read(text: &str) -> Result<Said, Error> {
 
 fn arrived(WireBlock { height, ordered, certificate }: WireBlock) -> Result<Arrived, Error> {
     let bad = |reason: String| Error::Malformed(format!("height {height}: {reason}"));
-    let (bytes, proof) = (ordered.len(), certificate.proof.len());
-    if bytes > BLOCK_BYTES_MAX || proof > PROOF_BYTES_MAX {
-        return Err(bad(format!(
-            "the block has {bytes} bytes and the proof {proof}; at most {BLOCK_BYTES_MAX} and {PROOF_BYTES_MAX} are taken"
-        )));
-    }
-    let block = decode_exact(&ordered).map_err(|error| bad(format!("the block does not decode: {error}")))?;
+    let block = block(&ordered).map_err(bad)?;
     if block.height.0 != height.to::<u64>() {
         return Err(bad(format!("the block says height {}", block.height)));
     }
-    let scheme = certificate.scheme.to::<u64>();
-    let certificate = Certificate {
-        height: Height(certificate.height.to()),
-        block_hash: certificate.block_hash,
-        scheme: scheme.try_into().map_err(|_| bad(format!("there is no certificate scheme {scheme}")))?,
-        proof: certificate.proof,
-    };
+    let certificate = certificate.read().map_err(bad)?;
     Ok(Arrived { hash: block.hash(), block, certificate })
+}
+
+impl WireCertificate {
+    fn read(self) -> Result<Certificate, String> {
+        let (proof, scheme) = (self.proof.len(), self.scheme.to::<u64>());
+        if proof > PROOF_BYTES_MAX {
+            return Err(format!("the proof has {proof} bytes; at most {PROOF_BYTES_MAX} are taken"));
+        }
+        Ok(Certificate {
+            height: Height(self.height.to()),
+            block_hash: self.block_hash,
+            scheme: scheme.try_into().map_err(|_| format!("there is no certificate scheme {scheme}"))?,
+            proof: self.proof,
+        })
+    }
+}
+
+/// What `rollup_getCertificate` answers.
+#[derive(Deserialize)]
+pub(crate) struct WireProof {
+    ordered: Vec<Bytes>,
+    certificate: WireCertificate,
+}
+
+impl WireProof {
+    pub(crate) fn read(self) -> Result<(Vec<OrderedBlock>, Certificate), Error> {
+        let count = self.ordered.len();
+        if count > CERTIFICATE_BLOCKS_MAX {
+            return Err(Error::Malformed(format!("{count} blocks; at most {CERTIFICATE_BLOCKS_MAX} are taken")));
+        }
+        let blocks = self.ordered.iter().map(|ordered| block(ordered)).collect::<Result<_, _>>();
+        Ok((blocks.map_err(Error::Malformed)?, self.certificate.read().map_err(Error::Malformed)?))
+    }
+}
+
+/// A block of a bounded size.
+fn block(ordered: &[u8]) -> Result<OrderedBlock, String> {
+    let bytes = ordered.len();
+    if bytes > BLOCK_BYTES_MAX {
+        return Err(format!("the block has {bytes} bytes; at most {BLOCK_BYTES_MAX} are taken"));
+    }
+    decode_exact(ordered).map_err(|error| format!("the block does not decode: {error}"))
 }
 
 /// The block, if nothing follows it.

@@ -1,6 +1,6 @@
 //! The loop: one peer after another.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use rustls::RootCertStore;
 use sluice_ordering::{ConflictingCertificates, Event, Evidence};
@@ -25,8 +25,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// Pause before it is asked again who may sign.
 const UNKNOWN_PAUSE: Duration = Duration::from_millis(500);
 
-/// Takes blocks above `start` from the peers, one peer at a time, and hands over what is certified, until the application goes away.
-/// While no peer is there it keeps trying.
+/// Takes blocks above `start` from the peers, one peer at a time, and hands over what is certified, until `stop` is ready; it ends when
+/// all that it has handed over is durable. While no peer is there it keeps trying.
 ///
 /// Errors: [`Error::Config`], [`Error::ApplicationGone`], [`Error::Contradiction`].
 pub async fn run(
@@ -34,38 +34,33 @@ pub async fn run(
     start: Start,
     events: mpsc::Sender<Event>,
     verifier: impl Verifier,
+    stop: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    run_trusting(config, start, events, verifier, public_roots()).await
+    run_trusting(config, start, (events, stop), verifier, public_roots()).await
 }
 
 /// [`run`] with other roots of TLS.
 pub(crate) async fn run_trusting(
     config: Config,
     start: Start,
-    events: mpsc::Sender<Event>,
+    (events, stop): (mpsc::Sender<Event>, impl Future<Output = ()>),
     verifier: impl Verifier,
     roots: RootCertStore,
 ) -> Result<(), Error> {
     config.check()?;
     let mut feed = Feed::new(config.stall, start, events, verifier, roots);
-    let mut failed = 0;
-    for peer in config.peers.iter().cycle() {
-        let before = feed.chain.height();
-        let Err(error) = feed.follow(peer).await;
-        if error.severity() == Severity::Fatal {
+    let stopped = tokio::select! {
+        biased;
+        () = stop => Ok(()),
+        ended = feed.follow_all(&config.peers) => ended.map(|never| match never {}),
+    };
+    match stopped {
+        Ok(()) => feed.flight.land().await,
+        Err(error) => {
             feed.report(&error).await;
-            return Err(error);
-        }
-        failed = if feed.chain.height() > before { 0 } else { failed + 1 };
-        let wait = BACKOFF.saturating_mul(1 << failed.min(10)).min(BACKOFF_MAX);
-        metrics::counter!("feed_peers_left_total").increment(1);
-        tracing::warn!(%peer, %error, height = %feed.chain.height(), ?wait, "a peer of the feed is left for the next");
-        tokio::select! {
-            gone = feed.flight.application_gone() => return Err(gone),
-            () = time::sleep(wait) => {}
+            Err(error)
         }
     }
-    unreachable!("a cycle of at least one peer does not end")
 }
 
 /// What is kept from peer to peer.
@@ -88,8 +83,29 @@ impl<V: Verifier> Feed<V> {
         Self { chain: Chain::new(start), flight: Flight::new(events), verifier, roots, stall }
     }
 
+    /// Follows one peer after another until all fails.
+    async fn follow_all(&mut self, peers: &[Peer]) -> Result<Infallible, Error> {
+        let mut failed = 0;
+        for peer in peers.iter().cycle() {
+            let before = self.chain.height();
+            let Err(error) = self.follow(peer).await;
+            if error.severity() == Severity::Fatal {
+                return Err(error);
+            }
+            failed = if self.chain.height() > before { 0 } else { failed + 1 };
+            let wait = BACKOFF.saturating_mul(1 << failed.min(10)).min(BACKOFF_MAX);
+            metrics::counter!("feed_peers_left_total").increment(1);
+            tracing::warn!(%peer, %error, height = %self.chain.height(), ?wait, "a peer of the feed is left for the next");
+            tokio::select! {
+                gone = self.flight.application_gone() => return Err(gone),
+                () = time::sleep(wait) => {}
+            }
+        }
+        unreachable!("a cycle of at least one peer does not end")
+    }
+
     /// Follows one peer until it fails, or all does.
-    pub(crate) async fn follow(&mut self, peer: &Peer) -> Result<std::convert::Infallible, Error> {
+    pub(crate) async fn follow(&mut self, peer: &Peer) -> Result<Infallible, Error> {
         let from = self.chain.restart();
         let opening = Connection::open(peer, self.roots.clone(), from);
         let mut connection = or_stalled(self.stall, &self.flight, opening).await?;

@@ -3,4 +3,5 @@
 mod contradictions;
 mod faults;
 mod flow;
+mod proof;
 mod rig;

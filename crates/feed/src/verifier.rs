@@ -7,11 +7,13 @@ use sluice_ordering::verify_certificate;
 use sluice_types::{Certificate, OrderedBlock};
 
 /// Why a certificate is not believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Doubt {
     /// It is worth nothing, whoever looks: its peer is left.
+    #[error("the certificate is worth nothing: {0}")]
     Wrong(String),
     /// Who may sign is not known yet: it is asked again, for a bounded time.
+    #[error("the certificate cannot be judged: {0}")]
     Unknown(String),
 }
 

@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use alloy_primitives::Address;
@@ -18,7 +19,7 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Derives the chain from L1 and serves it.
+    /// Takes the chain from L1, or from `feed` before L1 has it, and serves it.
     #[default]
     Follower,
     /// Also orders blocks and posts batches.
@@ -79,6 +80,40 @@ pub struct Config {
     /// Settling. The same on all nodes of a committee, who must cut the same batches.
     #[serde(default)]
     pub settle: sluice_settle::Config,
+    /// Whom a follower takes blocks from before L1 has them. Without it, all are from L1.
+    #[serde(default)]
+    pub feed: Option<Feed>,
+}
+
+/// Nodes that give certified blocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// Their JSON-RPC over WebSocket, `ws://` or `wss://`, sequencers or not; one is followed at a time, in this order. 1 to 32.
+    pub peers: Vec<String>,
+    /// After so long without a block a peer is left for the next, and when L1 holds more, for L1; milliseconds. At least twice the
+    /// sequencers' `heartbeat_ms`; 100 to 600,000.
+    #[serde(default = "stall_ms")]
+    pub stall_ms: u64,
+    /// On a chain of one sequencer: its address, whose certificates count. A committee's are those of L1.
+    #[serde(default)]
+    pub sequencer: Option<Address>,
+}
+
+impl Feed {
+    /// As the room wants it. Errors: [`Error::Config`].
+    pub(crate) fn room_config(&self) -> Result<sluice_feed::Config, Error> {
+        let wrong = |error: sluice_feed::Error| Error::Config(format!("[feed]: {error}"));
+        let peers =
+            self.peers.iter().map(|peer| sluice_feed::Peer::new(peer).map_err(wrong)).collect::<Result<_, _>>()?;
+        let config = sluice_feed::Config { peers, stall: Duration::from_millis(self.stall_ms) };
+        config.check().map_err(wrong)?;
+        Ok(config)
+    }
+}
+
+const fn stall_ms() -> u64 {
+    sluice_feed::STALL_MS_DEFAULT
 }
 
 /// A seat in a committee.
@@ -167,6 +202,14 @@ impl Config {
                 )));
             }
         }
+        if let Some(feed) = &self.feed {
+            feed.room_config()?;
+            if self.role == Role::Sequencer {
+                let reason =
+                    "a sequencer has its blocks from its own ordering; remove [feed], or set role = \"follower\"";
+                return Err(Error::Config(reason.into()));
+            }
+        }
         if self.role == Role::Sequencer && self.sequencer_key_file.is_none() {
             return Err(Error::Config("a sequencer signs; set sequencer_key_file".into()));
         }
@@ -208,4 +251,40 @@ pub(crate) async fn listen(what: &'static str, address: SocketAddr) -> Result<to
         io::ErrorKind::AddrInUse => Error::PortBusy { what, address },
         _ => Error::Io(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLLOWER: &str = "role = \"follower\"\ndata_dir = \"d\"\nchain = \"c\"\nl1_rpc = \"u\"\nl1_beacon = \"u\"\n";
+
+    fn read_text(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_feed_is_for_followers_and_says_what_is_wrong_with_it() {
+        let with = |feed: &str| read_text(&format!("{FOLLOWER}[feed]\n{feed}\n"));
+        let good = with("peers = [\"ws://a:1\", \"wss://b\"]").unwrap();
+        assert_eq!(good.feed.as_ref().unwrap().stall_ms, sluice_feed::STALL_MS_DEFAULT);
+        let shown = toml::to_string_pretty(&good).unwrap();
+        assert_eq!(read_text(&shown).unwrap(), good, "what is shown can be read");
+        for (feed, reason) in [
+            ("peers = []", "give 1 to 32"),
+            ("peers = [\"http://a\"]", "http://"),
+            ("peers = [\"ws://a\"]\nstall_ms = 10", "give 100 to 600000"),
+            ("peers = [\"ws://a\"]\nsequencer = \"0x12\"", "line"),
+            ("peer = \"ws://a\"", "unknown field"),
+        ] {
+            let error = with(feed).unwrap_err();
+            assert!(error.contains(reason), "{error} instead of {reason}");
+        }
+        let sequencer = format!("{FOLLOWER}sequencer_key_file = \"k\"\n[feed]\npeers = [\"ws://a\"]\n");
+        let error = read_text(&sequencer.replace("follower", "sequencer")).unwrap_err();
+        assert!(error.contains("remove [feed]"), "{error}");
+    }
 }

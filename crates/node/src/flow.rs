@@ -14,7 +14,9 @@ use sluice_types::{ChainConfig, Severity};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::{Config, Error, Role, config, cosign::Cosign, health, seat, supervise::Supervisor};
+use crate::{
+    Config, Error, Role, config, cosign::Cosign, feed::Fed, health, seat, signers::Signers, supervise::Supervisor,
+};
 
 /// Failed tries in a row before `derive` gives up on L1.
 const DERIVE_TRIES_MAX: u32 = 10;
@@ -57,7 +59,11 @@ pub async fn start(config: &Config) -> Result<Node, Error> {
         }
     };
     // 7-9. What L1 says comes back: derived, proven, finalized.
-    start_following(config, &store, l1, &mut rooms);
+    match &config.feed {
+        None => start_following(config, &store, l1, &mut rooms),
+        // 5, without a seat: what is certified comes from peers, and L1 is behind it.
+        Some(feed) => start_feed(config, feed, &store, l1, &mut rooms).await?,
+    }
     // Everybody may look.
     let rpc = start_rpc(config, &store, pool, &mut rooms).await?;
     let explorer = start_explorer(config, &store, &mut rooms).await?;
@@ -129,7 +135,7 @@ async fn start_sequencer(
                 heartbeat: Duration::from_millis(config.heartbeat_ms),
                 key,
             };
-            let ordered = stop.clone();
+            let (ordered, start) = (stop.clone(), (start.0, start.1.unwrap_or_default()));
             rooms.spawn("ordering", async move {
                 tokio::select! {
                     () = ordered.requested() => Ok(()),
@@ -142,7 +148,7 @@ async fn start_sequencer(
             let keys = seat::read_keys(seat)?;
             let blocks_of = sluice_sequencer::epoch(store)
                 .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
-            let epochs = seat::Epochs::read(l1, store.config(), blocks_of).await?;
+            let epochs = seat::Epochs::read(l1, blocks_of).await?;
             let (transactions, batches, ends) = sluice_ordering::peers();
             let (cosign, listen) =
                 Cosign::new(keys.clone(), epochs.committees.clone(), store.config().l1, epochs.rota(), batches);
@@ -195,6 +201,19 @@ fn start_following(config: &Config, store: &Store, l1: RpcL1, rooms: &mut Superv
     let settings = sluice_follow::Config { mode, poll_ms: config.l1_poll_ms };
     let follow = Follow::new(settings, store.clone(), config.executor(), Arc::new(l1));
     rooms.spawn("follow", follow.run(rooms.shutdown().requested()));
+}
+
+async fn start_feed(
+    config: &Config,
+    feed: &config::Feed,
+    store: &Store,
+    l1: RpcL1,
+    rooms: &mut Supervisor,
+) -> Result<(), Error> {
+    let signers = Signers::of(&l1, feed.sequencer).await?;
+    let (feed, store, config) = (feed.room_config()?, store.clone(), config.clone());
+    rooms.spawn("feed", Fed { feed, signers, store, l1: Arc::new(l1), config }.run(rooms.shutdown()));
+    Ok(())
 }
 
 async fn start_rpc(

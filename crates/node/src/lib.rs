@@ -9,13 +9,16 @@ mod config;
 mod cosign;
 mod devnet;
 mod error;
+mod feed;
 pub mod flow;
 mod health;
 mod keys;
 mod live;
 mod load;
 mod seat;
+mod signers;
 mod supervise;
 
 pub use config::{Config, Role};
 pub use error::Error;
+pub use signers::{SignedBy, Signers};

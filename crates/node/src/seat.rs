@@ -6,15 +6,15 @@ use alloy::primitives::U256;
 use sluice_l1::{At, Registry, RpcL1};
 use sluice_ordering::{Event, PeersEnd, Wake};
 use sluice_sequencer::{NextEpoch, NextEpochs};
-use sluice_simplex::{Committee, Committees, Lines, Member, Peer, SeatKeys, Settings};
-use sluice_types::{ChainConfig, Height};
+use sluice_simplex::{Committee, Committees, Lines, Peer, SeatKeys, Settings};
+use sluice_types::Height;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::{
     Config, Error, config,
     cosign::{Ejected, Rota},
-    keys,
+    keys, signers,
     supervise::Shutdown,
 };
 
@@ -30,7 +30,6 @@ const EJECTED_EPOCHS_MAX: usize = 4;
 /// What is known of the committees. Everything comes from L1 blocks that are final, because only of those all nodes see the same.
 pub(crate) struct Epochs {
     registry: Registry,
-    chain_id: u64,
     /// For the engine and the batches.
     pub(crate) committees: Committees,
     peers: watch::Sender<BTreeMap<u64, Vec<Peer>>>,
@@ -40,13 +39,12 @@ pub(crate) struct Epochs {
 
 impl Epochs {
     /// Waits until L1 is final about the first committee of the chain, and reads those since the epoch that the node's blocks are of.
-    pub(crate) async fn read(l1: &RpcL1, chain: &ChainConfig, blocks_of: u64) -> Result<Self, Error> {
+    pub(crate) async fn read(l1: &RpcL1, blocks_of: u64) -> Result<Self, Error> {
         let registry = Registry::connect(l1.clone()).await?;
-        let chain_id = chain.l1.chain_id;
         let mut told = false;
         let first = 'first: loop {
             for epoch in 0..=registry.epoch_of(At::Finalized).await?.saturating_add(1) {
-                if let Some(found) = read(&registry, chain_id, epoch).await? {
+                if let Some(found) = read(&registry, epoch).await? {
                     break 'first found;
                 }
             }
@@ -60,7 +58,6 @@ impl Epochs {
         let epoch = first.committee.epoch();
         let mut this = Self {
             registry,
-            chain_id,
             committees: Committees::new(first.committee),
             peers: watch::Sender::new(BTreeMap::from([(epoch, first.peers)])),
             ejected: watch::Sender::new(Ejected::from([(epoch, first.ejected)])),
@@ -90,7 +87,7 @@ impl Epochs {
         if self.committees.get(u64::from(epoch)).is_some() {
             return Ok(());
         }
-        if let Some(found) = read(&self.registry, self.chain_id, epoch).await? {
+        if let Some(found) = read(&self.registry, epoch).await? {
             info!(epoch, seats = found.committee.len(), "the committee of an epoch is known");
             self.committees.insert(found.committee);
             self.peers.send_modify(|all| drop(all.insert(u64::from(epoch), found.peers)));
@@ -120,7 +117,7 @@ impl Epochs {
         let running = u64::from(self.registry.epoch_of(At::Finalized).await?);
         for epoch in self.committees.epochs().into_iter().filter(|epoch| *epoch >= running) {
             let epoch = u32::try_from(epoch).expect("it came from L1");
-            if let Some(Found { peers, ejected, .. }) = read(&self.registry, self.chain_id, epoch).await? {
+            if let Some(Found { peers, ejected, .. }) = read(&self.registry, epoch).await? {
                 self.peers.send_if_modified(|all| all.insert(u64::from(epoch), peers.clone()) != Some(peers));
                 self.note_ejected(epoch, ejected);
             }
@@ -164,21 +161,17 @@ struct Found {
 }
 
 /// The committee of an epoch, if it is stored.
-async fn read(registry: &Registry, chain_id: u64, epoch: u32) -> Result<Option<Found>, Error> {
+async fn read(registry: &Registry, epoch: u32) -> Result<Option<Found>, Error> {
     let Some(found) = registry.committee(epoch, At::Finalized).await? else { return Ok(None) };
-    let (mut members, mut peers) = (Vec::new(), Vec::new());
+    let mut peers = Vec::new();
     for seat in &found.seats {
-        members.push(Member { network_key: seat.p2p_key, vote_key: seat.bls_key_compressed });
         match resolve(&seat.network_address).await {
             Ok(address) => peers.push(Peer { network_key: seat.p2p_key, address }),
             // The others go on without it.
             Err(reason) => warn!(seat = seat.id, address = seat.network_address, reason, "a seat cannot be found"),
         }
     }
-    let sequencers = registry.contracts().sequencers;
-    let committee = Committee::new(u64::from(epoch), chain_id, sequencers, &members)
-        .map_err(|error| Error::Config(error.to_string()))?;
-    Ok(Some(Found { committee, peers, ejected: found.ejected }))
+    Ok(Some(Found { committee: signers::committee(registry, &found)?, peers, ejected: found.ejected }))
 }
 
 /// The address behind `host:port`.

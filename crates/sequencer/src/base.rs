@@ -14,6 +14,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Base {
     pub(crate) height: Height,
+    /// Zero when it is not known.
     pub(crate) hash: B256,
     pub(crate) timestamp_ms: u64,
     /// Number and hash; zero while no block has named one, since genesis knows the number only.
@@ -28,7 +29,7 @@ impl Base {
         let Last { height, hash, timestamp_ms, term } = tip.ordered;
         Self {
             height,
-            hash,
+            hash: hash.unwrap_or_default(),
             timestamp_ms: timestamp_ms.max(tip.header.timestamp.saturating_mul(1_000)),
             l1_origin: (tip.l1_origin.number, tip.l1_origin.hash),
             inbox_count: tip.inbox_count,

@@ -107,13 +107,14 @@ fn tell_pool(shared: &Shared, tip: Tip, changes: &StateChanges, input: &BlockInp
 /// Whether the block is the last executed or below it. Errors when it neither is nor follows.
 fn is_executed(tip: &Tip, ordered: &OrderedBlock, hash: B256) -> Result<bool, Error> {
     let Last { height: head, hash: head_hash, .. } = tip.ordered;
-    if ordered.height == head && hash != head_hash {
-        return Err(Error::TwoBlocks { height: head, first: head_hash, second: hash });
+    if let Some(first) = head_hash.filter(|ours| ordered.height == head && *ours != hash) {
+        return Err(Error::TwoBlocks { height: head, first, second: hash });
     }
     if ordered.height <= head {
         return Ok(true);
     }
-    if ordered.height != head.next() || ordered.parent != head_hash {
+    if ordered.height != head.next() || head_hash.is_some_and(|ours| ours != ordered.parent) {
+        let head_hash = head_hash.unwrap_or_default();
         return Err(Error::OutOfOrder { height: ordered.height, parent: ordered.parent, head, head_hash });
     }
     Ok(false)

@@ -35,12 +35,12 @@ type VerifyReply = oneshot::Sender<Result<(), String>>;
 
 /// The last ordered block that is durable, on which an engine starts: height and hash, zeros for a new chain.
 ///
-/// A chain that was rebuilt from L1 knows blocks but not their order; it goes on at the height of its last block, because
-/// heights below have been certified before.
-pub fn start(store: &Store) -> (Height, B256) {
-    store
-        .ordered_head()
-        .map_or_else(|| (Height(store.heads().executed.0), B256::ZERO), |(height, hash, _)| (height, hash))
+/// L1 tells blocks but not their order: when the last block was derived from there its height is its number, because heights below
+/// have been certified before, and its hash is not known.
+pub fn start(store: &Store) -> (Height, Option<B256>) {
+    let (height, ordered) = (Height(store.heads().executed.0), store.ordered_head());
+    let hash = ordered.filter(|ordered| ordered.0 == height).map(|(_, hash, _)| hash);
+    (height, hash.or((height.0 == 0).then_some(B256::ZERO)))
 }
 
 /// The epoch of the last ordered block that is durable; 0 for a new chain, and where one sequencer orders.

@@ -15,7 +15,8 @@ use crate::{Error, epochs::Term, pool::PoolHead};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Last {
     pub(crate) height: Height,
-    pub(crate) hash: B256,
+    /// `None` when it was derived from L1, which does not tell: then the next one may be on any parent.
+    pub(crate) hash: Option<B256>,
     pub(crate) timestamp_ms: u64,
     pub(crate) term: Term,
 }
@@ -24,7 +25,7 @@ impl Last {
     /// With one more block, whose hash is known.
     pub(crate) const fn after(&self, block: &OrderedBlock, hash: B256) -> Self {
         let OrderedBlock { height, timestamp_ms, .. } = *block;
-        Self { height, hash, timestamp_ms, term: self.term.after(block) }
+        Self { height, hash: Some(hash), timestamp_ms, term: self.term.after(block) }
     }
 }
 
@@ -46,7 +47,8 @@ impl Tip {
     pub(crate) fn of(store: &Store) -> Result<Self, Error> {
         let head = store.head_block();
         let (height, hash) = crate::start(store);
-        let timestamp_ms = store.ordered_head().map_or(0, |(_, _, timestamp_ms)| timestamp_ms);
+        let ordered = store.ordered_head().filter(|ordered| ordered.0 == height);
+        let timestamp_ms = ordered.map_or(0, |(_, _, timestamp_ms)| timestamp_ms);
         Ok(Self {
             header: head.block.header.clone(),
             l1_origin: head.block.l1_origin.clone(),

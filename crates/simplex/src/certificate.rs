@@ -28,6 +28,13 @@ pub fn epoch(certificate: &Certificate) -> Result<u64, Error> {
     Ok(decode(certificate)?.epoch().get())
 }
 
+/// Indexes of the seats that signed, ascending: as the certificate says, so look whether it holds.
+///
+/// Errors: [`Error::Scheme`], [`Error::Certificate`].
+pub fn signers(certificate: &Certificate) -> Result<Vec<u32>, Error> {
+    Ok(decode(certificate)?.certificate.signers.iter().map(|seat| seat.get()).collect())
+}
+
 /// Checks that more than two thirds of the committee decided the block. That the certificate is of the block at hand, or of one
 /// above, is for the caller to compare: the signatures cover the hash, and the hash the height.
 ///

@@ -45,7 +45,7 @@ mod turnover;
 
 pub use batch::{BatchCertificate, BatchId, BatchSignature, certify, is_quorum};
 pub use block::BLOCK_BYTES_MAX;
-pub use certificate::{SCHEME_SIMPLEX, epoch, verify_certificate};
+pub use certificate::{SCHEME_SIMPLEX, epoch, signers, verify_certificate};
 pub use committee::{Committee, Member, SEATS_MAX};
 pub use committees::{Committees, EPOCHS_KEPT};
 pub use engine::{Channels, Lines, Node, Settings, run as run_on};

@@ -74,11 +74,11 @@ async fn a_peer_is_left_for_what_it_says_and_keeps_what_it_said_before() {
         ("a lie about its height", vec![changed(third, |told| told["height"] = json!("0x4"))], "says height 3"),
         ("bytes at the end", vec![changed(third, |told| told["ordered"] = json!(trailing))], "bytes follow it"),
         ("no block", vec![changed(third, |told| told["ordered"] = json!("0xc0"))], "does not decode"),
-        ("a long block", vec![good(&big)], "at most 1048576 and 4096 are taken"),
+        ("a long block", vec![good(&big)], "at most 1048576 are taken"),
         (
             "a long proof",
             vec![say(third, &Certificate { proof: vec![0; PROOF_BYTES_MAX + 1].into(), ..certify(1, third) })],
-            "the proof 4097",
+            "the proof has 4097 bytes",
         ),
         ("a long message", vec![Act::Say("x".repeat(MESSAGE_BYTES_MAX + 1))], "Message too long"),
         ("no JSON", vec![Act::Say("certainly".into())], "expected value"),

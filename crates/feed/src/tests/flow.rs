@@ -9,6 +9,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use sluice_ordering::Event;
 use sluice_types::{Certificate, Height, OrderedBlock};
 use tokio::sync::Notify;
 
@@ -126,9 +127,8 @@ async fn a_chain_that_was_derived_from_l1_goes_on_with_a_block_on_whatever_paren
 async fn it_ends_with_its_application() {
     let peer = Scripted::new(|_| vec![]).await;
     for urls in [[peer.url.as_str()], ["ws://127.0.0.1:1"]] {
-        let Rig { events, engine } = Rig::start(&urls);
-        drop(events);
-        let mut rig = Rig { events: tokio::sync::mpsc::channel(1).1, engine };
+        let mut rig = Rig::start(&urls);
+        rig.events = tokio::sync::mpsc::channel(1).1;
         assert!(matches!(rig.ended().await, Error::ApplicationGone(_)));
     }
     let blocks = chain(IN_FLIGHT_MAX as u64 + 5);
@@ -136,6 +136,42 @@ async fn it_ends_with_its_application() {
     let mut rig = Rig::start(&[&peer.url]);
     drop(rig.finalized().await.2);
     assert!(matches!(rig.ended().await, Error::ApplicationGone(_)), "a block that will not become durable");
+}
+
+#[tokio::test]
+async fn it_stops_when_asked_to_and_everything_it_handed_over_is_durable() {
+    let blocks = chain(5);
+    let peer = Scripted::new(honest(&blocks)).await;
+    for urls in [[peer.url.as_str()], ["ws://127.0.0.1:1"]] {
+        let Rig { mut events, engine, stop } = Rig::start(&urls);
+        let mut waiting = Vec::new();
+        if urls[0] == peer.url {
+            for _ in 0..5 {
+                let Some(Event::Finalized { done, .. }) = events.recv().await else { panic!("a block") };
+                waiting.push(done);
+            }
+        }
+        stop.send(()).unwrap();
+        for done in waiting {
+            tokio::time::sleep(STALL / 20).await;
+            assert!(!engine.is_finished(), "a block is not durable yet");
+            done.send(()).unwrap();
+        }
+        tokio::time::timeout(PATIENCE, engine).await.unwrap().unwrap().unwrap();
+        assert!(events.recv().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn it_does_not_stop_well_when_the_application_fails_meanwhile() {
+    let blocks = chain(2);
+    let peer = Scripted::new(honest(&blocks)).await;
+    let mut rig = Rig::start(&[&peer.url]);
+    let (_, _, done) = rig.finalized().await;
+    rig.stop.send(()).unwrap();
+    drop(done);
+    let ended = tokio::time::timeout(PATIENCE, rig.engine).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(Error::ApplicationGone(_))));
 }
 
 /// Knows who may sign only when it was asked three times, and then nobody for blocks of epoch 9.

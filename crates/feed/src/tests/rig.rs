@@ -199,6 +199,8 @@ pub(super) async fn serve(
 pub(super) struct Rig {
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) engine: JoinHandle<Result<(), Error>>,
+    /// Asks it to stop, used or dropped.
+    pub(super) stop: oneshot::Sender<()>,
 }
 
 pub(super) fn new_chain() -> Start {
@@ -225,7 +227,9 @@ impl Rig {
         let (sender, events) = mpsc::channel(1_000);
         let peers = urls.iter().map(|url| Peer::new(url).unwrap()).collect();
         let config = Config { peers, stall: STALL };
-        Self { events, engine: tokio::spawn(run_trusting(config, start, sender, verifier, roots)) }
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        Self { events, engine: tokio::spawn(run_trusting(config, start, (sender, stopped), verifier, roots)), stop }
     }
 
     /// The next block with its certificate, not durable yet.
@@ -248,6 +252,6 @@ impl Rig {
     /// What it ends with.
     pub(super) async fn ended(&mut self) -> Error {
         let ended = tokio::time::timeout(PATIENCE, &mut self.engine).await.expect("it ends").unwrap();
-        ended.expect_err("an engine ends only with an error")
+        ended.expect_err("nobody asked it to stop")
     }
 }

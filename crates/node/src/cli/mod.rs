@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bridge;
+mod certificate;
 mod config;
 mod derive;
 mod keys;
@@ -36,6 +37,9 @@ enum Command {
     /// Move ETH and tokens between L1 and the rollup.
     #[command(subcommand)]
     Bridge(bridge::Command),
+    /// Check certificates against L1, without a node of one's own.
+    #[command(subcommand)]
+    Certificate(certificate::Command),
     /// Send transfers and report what the chain did with them.
     Load(load::Options),
     /// Lock seats, change them, look at them, get paid.
@@ -62,6 +66,7 @@ impl Cli {
                 Command::Node(options) => node::run(options).await,
                 Command::Derive(options) => derive::run(options).await,
                 Command::Bridge(command) => bridge::run(command).await,
+                Command::Certificate(command) => certificate::run(command).await,
                 Command::Load(options) => load::run(options).await,
                 Command::Stake(command) => stake::run(command).await,
                 Command::Keys(command) => keys::run(command),

@@ -37,6 +37,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
     let mut config = Config::read(&options.config)?;
     if options.follow {
         config.role = Role::Follower;
+        config.feed = None;
     }
     config.data_dir = options.data_dir.unwrap_or(config.data_dir);
     config.l1_rpc = options.l1_rpc.unwrap_or(config.l1_rpc);

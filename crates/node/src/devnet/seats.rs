@@ -127,5 +127,6 @@ pub(super) fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: 
         challenge_window_s: Some(options.challenge_window_s),
         seat,
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
+        feed: None,
     }
 }

@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use alloy_primitives::B256;
+use sluice_executor::Executor;
 use sluice_ordering::Reason;
-use sluice_store::{L1Update, Store};
-use sluice_types::{Height, L1Number, L2Number, OrderedBlock, RollupId, Severity};
+use sluice_store::{BlockCommit, L1Update, Store};
+use sluice_types::{
+    BlockInput, Height, InputTransaction, L1Number, L2Number, OrderedBlock, Outcome, RollupId, SealedBlock, Severity,
+};
 
 use super::rig::*;
 use crate::{Error, start};
@@ -97,7 +100,7 @@ async fn a_restart_goes_on_where_the_store_stands() {
     rig.kill().await;
 
     let mut rig = Rig::on(reopen(directory.path()));
-    assert_eq!((rig.tip, start(&rig.store)), (tip, tip));
+    assert_eq!((rig.tip, start(&rig.store)), (tip, (tip.0, Some(tip.1))));
     assert_eq!(rig.store.head_block().hash, head.hash);
     assert_eq!(rig.propose(Reason::Work).await, None, "the deposit is not taken twice, the pool is empty");
     rig.submit(&user(0).pay(3, 1)).await.unwrap();
@@ -107,6 +110,56 @@ async fn a_restart_goes_on_where_the_store_stands() {
     let sealed = rig.finalize(block).await;
     assert_eq!(sealed.block.header.parent_hash, head.hash);
     assert_eq!(sealed.block.transactions.len(), 2);
+}
+
+/// Adds a block as a node that has it from L1: without its order.
+fn derive(store: &Store, from: &Store, number: L2Number) {
+    let sealed = from.block(number).unwrap().unwrap();
+    let block = &sealed.block;
+    let senders = block.transactions.iter().zip(&block.senders);
+    let inputs = senders.map(|(tx, sender)| InputTransaction { transaction: tx.clone(), sender: *sender });
+    let input = BlockInput {
+        number,
+        timestamp: block.header.timestamp,
+        l1_origin: block.l1_origin.clone(),
+        beneficiary: block.header.beneficiary,
+        inbox_count: block.inbox_count,
+        transactions: inputs.collect(),
+        inbox_transactions: block.inbox_transactions,
+    };
+    let (parent, state) = (store.head_block(), store.state(store.heads().executed).unwrap());
+    let outcome = Executor::new().execute(store.config(), &parent.block.header, &input, &state).unwrap();
+    let (_, trie) = store.state_root(&outcome.changes).unwrap();
+    let Outcome { receipts, changes, access_list, .. } = outcome;
+    let (sealed, changes, trie) = (SealedBlock::clone(&sealed), changes.into(), trie.into());
+    store.commit_block(BlockCommit { sealed, receipts, changes, trie, access_list, ordered: None }).unwrap();
+}
+
+#[tokio::test]
+async fn above_a_block_from_l1_a_decided_block_is_taken_whatever_its_parent_and_above_that_none_but_its_child() {
+    let mut seat = Rig::new();
+    let mut blocks = Vec::new();
+    for nonce in 0..4 {
+        seat.submit(&user(0).pay(nonce, 1)).await.unwrap();
+        blocks.push(seat.propose(Reason::Work).await.unwrap());
+        seat.finalize(blocks[blocks.len() - 1].clone()).await;
+    }
+    let mut rig = Rig::new();
+    rig.finalize(blocks[0].clone()).await;
+    let store = rig.store.clone();
+    rig.kill().await;
+    // The last ordered block that is known is below the head now.
+    derive(&store, &seat.store, L2Number(2));
+
+    let mut rig = Rig::on(store);
+    assert_eq!(start(&rig.store), (Height(2), None));
+    rig.finalize(blocks[2].clone()).await;
+    assert_eq!(rig.store.head_block().hash, seat.store.block(L2Number(3)).unwrap().unwrap().hash);
+    assert!(rig.store.ordered(L2Number(2)).unwrap().is_none() && rig.store.ordered(L2Number(3)).unwrap().is_some());
+    let stray = OrderedBlock { parent: B256::ZERO, ..blocks[3].clone() };
+    assert!(rig.deliver(stray).await.await.is_err());
+    let error = rig.stopped().await;
+    assert!(matches!(error, Error::OutOfOrder { height: Height(4), head: Height(3), .. }), "{error}");
 }
 
 /// Opens a store that the threads of a killed sequencer may still hold for a moment.

@@ -6,11 +6,11 @@ use alloy_primitives::{B256, U256};
 use sluice_executor::Executor;
 use sluice_ordering::{EVENTS_MAX, Key, handle, solo, verify_certificate};
 use sluice_store::Store;
-use sluice_types::{L2Number, MessageIndex, Transaction};
+use sluice_types::{Height, L2Number, MessageIndex, Transaction};
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use super::rig::*;
-use crate::{Config, Sequencer, start};
+use crate::{Config, Sequencer};
 
 const USERS: u8 = 6;
 const PER_USER: u64 = 30;
@@ -30,7 +30,7 @@ async fn everything_taken_in_is_executed_once_under_valid_certificates() {
         heartbeat: Duration::from_millis(500),
         ..solo::Config::new(key)
     };
-    let engine = tokio::spawn(solo::run(cadence, start(&store), events, wake));
+    let engine = tokio::spawn(solo::run(cadence, (Height(0), B256::ZERO), events, wake));
     let sequencer = tokio::spawn(sequencer.run(receiver));
 
     // Every user's transactions at once and in the wrong order; messages arrive meanwhile.

@@ -215,7 +215,9 @@ impl Rig {
         let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, seat).unwrap();
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let task = tokio::spawn(sequencer.run(receiver));
-        Self { tip: start(&store), round: Round::default(), epochs, store, pool, clock_ms, events, task, _wake: wake }
+        let (height, hash) = start(&store);
+        let tip = (height, hash.unwrap_or_default());
+        Self { tip, round: Round::default(), epochs, store, pool, clock_ms, events, task, _wake: wake }
     }
 
     /// Sets the clock, seconds.

@@ -22,7 +22,7 @@ use commonware_cryptography::{
 };
 use commonware_parallel::Sequential;
 use commonware_utils::{TryCollect as _, non_empty, ordered::BiMap};
-use sluice_simplex::{Committee, Error, Member, SCHEME_SIMPLEX, SeatKeys, epoch, verify_certificate};
+use sluice_simplex::{Committee, Error, Member, SCHEME_SIMPLEX, SeatKeys, epoch, signers, verify_certificate};
 use sluice_types::{Certificate, Height};
 
 use crate::seats::{CHAIN_ID, SEQUENCERS, committee, member, seats};
@@ -80,6 +80,7 @@ fn holds_only_for_its_block_committee_and_epoch() {
     let good = certificate(&seats, block);
     assert_eq!(verify_certificate(&good, &committee(3, &seats)), Ok(()));
     assert_eq!(epoch(&good), Ok(3));
+    assert_eq!(signers(&good), Ok(vec![1, 2, 3]), "the last three, as they stand in the order of keys");
 
     assert!(reason(&good, &committee(2, &seats)).contains("epoch 3"));
     let other_block = Certificate { block_hash: B256::repeat_byte(8), ..good.clone() };
@@ -87,6 +88,7 @@ fn holds_only_for_its_block_committee_and_epoch() {
     let solo = Certificate { scheme: 0, ..good.clone() };
     assert_eq!(verify_certificate(&solo, &committee(3, &seats)), Err(Error::Scheme(0)));
     assert_eq!(epoch(&solo), Err(Error::Scheme(0)));
+    assert_eq!(signers(&solo), Err(Error::Scheme(0)));
 
     let mut strangers = crate::seats::seats(5);
     strangers.retain(|keys| keys.network_key() != seats[1].network_key());
