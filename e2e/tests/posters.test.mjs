@@ -1,4 +1,5 @@
-// Four sequencers, two of which cannot pay L1 any more: whoever is next takes over, and batches keep arriving.
+// Four sequencers, two of which cannot pay L1 any more: whoever is next takes over, batches keep arriving, and who posts in turn is
+// refunded.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +8,8 @@ import { createPublicClient, createWalletClient, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { artifact, devnet, freePort, freePorts, temporaryFolder, until } from "../harness.mjs";
 
+/** What the pot gets, far more than it is asked for. */
+const POT_WEI = 10n ** 18n;
 const SEATS = 4;
 const DEAD = 2;
 /** Longer than a round of a devnet's turns, so that the dead ones were in turn, too. */
@@ -41,6 +44,10 @@ test(`${SEATS} sequencers, ${DEAD} of them without ETH on L1`, { timeout: 400_00
         return false;
       }, 60_000);
     }
+    const funder = createWalletClient({ account: privateKeyToAccount(node.table.accounts[9].key), transport: http(node.table.l1.rpc) });
+    const { posting } = node.table.contracts;
+    const funded = await funder.sendTransaction({ to: posting, value: POT_WEI, chain: null, chainId: node.table.l1.chain_id });
+    await l1.waitForTransactionReceipt({ hash: funded });
     const { abi } = artifact("Rollup");
     const from = (await l1.getBlock()).number;
     const start = Date.now();
@@ -64,9 +71,18 @@ test(`${SEATS} sequencers, ${DEAD} of them without ETH on L1`, { timeout: 400_00
     assert.deepEqual(counts.slice(0, DEAD), Array(DEAD).fill(0), "who has nothing posts nothing");
     assert.ok(counts.slice(DEAD).every((count) => count > 0), `those who are left take turns: ${counts}`);
     assert.equal(counts.reduce((sum, count) => sum + count), batches.size, "nobody else posts");
+    const all = await l1.getContractEvents({ address: posting, abi: artifact("Posting").abi, eventName: "Refunded", fromBlock: from + 1n });
+    const refunds = all.filter(({ args }) => batches.has(args.index));
+    for (const { args, transactionHash } of refunds) {
+      assert.equal(batches.get(args.index), args.poster.toLowerCase());
+      const receipt = await l1.getTransactionReceipt({ hash: transactionHash });
+      const spent = receipt.gasUsed * receipt.effectiveGasPrice + receipt.blobGasUsed * receipt.blobGasPrice;
+      assert.equal(args.refundWei, spent, "a refund is what the transaction cost");
+    }
+    assert.ok(refunds.length * 2 > batches.size, `${refunds.length} of ${batches.size} batches were posted in turn`);
     const { derived } = node.heads;
     await until("the chain is derived from them", () => node.heads.derived > derived, 60_000);
-    console.log(`# ${batches.size} batches in ${WATCHED_S} s by ${counts}, longest gap ${gap} ms`);
+    console.log(`# ${batches.size} batches in ${WATCHED_S} s by ${counts}, longest gap ${gap} ms, ${refunds.length} refunded`);
   } finally {
     await node.stop();
     folder.remove();

@@ -7,7 +7,7 @@ use std::{
 
 use alloy::primitives::B256;
 use serde_json::{Value, json};
-use sluice_types::ChainConfig;
+use sluice_types::{ChainConfig, L1Sequencers};
 
 use super::{L1Side, accounts};
 
@@ -24,6 +24,16 @@ pub(super) struct Place {
 pub(super) fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, places: impl Iterator<Item = Place>) -> Value {
     let accounts: Vec<Value> =
         accounts().iter().map(|key| json!({ "address": key.address(), "key": B256::from(key.to_bytes()) })).collect();
+    let mut contracts = json!({
+        "rollup": chain.l1.rollup,
+        "inbox": chain.l1.inbox,
+        "bridge": chain.l1.bridge,
+        "l2_bridge": sluice_types::predeploys::L2_BRIDGE,
+        "outbox": sluice_types::predeploys::OUTBOX,
+    });
+    if let Some(L1Sequencers { registry, posting }) = chain.l1.sequencers {
+        (contracts["sequencers"], contracts["posting"]) = (json!(registry), json!(posting));
+    }
     json!({
         "l1": { "rpc": l1.rpc, "beacon": l1.beacon, "chain_id": l1.chain_id },
         "rollups": places.map(|place| {
@@ -42,13 +52,7 @@ pub(super) fn table(chain: &ChainConfig, chain_path: &Path, l1: &L1Side, places:
             row
         }).collect::<Vec<_>>(),
         "accounts": accounts,
-        "contracts": {
-            "rollup": chain.l1.rollup,
-            "inbox": chain.l1.inbox,
-            "bridge": chain.l1.bridge,
-            "l2_bridge": sluice_types::predeploys::L2_BRIDGE,
-            "outbox": sluice_types::predeploys::OUTBOX,
-        },
+        "contracts": contracts,
     })
 }
 
@@ -69,7 +73,7 @@ pub(super) fn print_table(as_json: bool, table: &Value) {
     }
     println!("Contracts");
     for (name, address) in table["contracts"].as_object().into_iter().flatten() {
-        println!("  {name:9} {}", text(address));
+        println!("  {name:10} {}", text(address));
     }
     println!("Accounts   10,000 ETH each; the keys are public, never use them elsewhere");
     for account in table["accounts"].as_array().into_iter().flatten() {
