@@ -22,6 +22,7 @@ use crate::{
     Error, EstimateError, Workspace,
     block::skip,
     engine::{BlockFacts, Engine, Failed, Payment, Reader, Refusal, Touched, chain_rules},
+    trace::{Look, TraceLimits, TracedCall, Watcher},
 };
 
 /// Where a call runs.
@@ -186,14 +187,14 @@ fn settle(mut run: Run<'_>, request: &CallRequest) -> Result<AccessListOutcome, 
 }
 
 /// One request, to be run with different limits and lists.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     engine: Engine<'a>,
     tx: TxEnv,
     base_fee_wei: u64,
 }
 
 impl<'a> Run<'a> {
-    fn new<S: StateRead>(
+    pub(crate) fn new<S: StateRead>(
         env: &CallEnv<'_>,
         request: &CallRequest,
         state: &'a Reader<'_, S>,
@@ -237,6 +238,25 @@ impl<'a> Run<'a> {
             Refusal::Invalid(reason) => Error::Invalid(skip(reason, fee_cap_wei, self.base_fee_wei)),
             Refusal::Failure(error) => error,
         })
+    }
+
+    /// Runs as [`call`] does, and looks.
+    pub(crate) fn watched(
+        mut self,
+        request: &CallRequest,
+        look: Look,
+        limits: &TraceLimits<'a>,
+    ) -> Result<TracedCall, Error<Failed>> {
+        let gas_limit = request.gas_limit.unwrap_or(CALL_GAS_MAX).min(CALL_GAS_MAX);
+        self.engine.machine.watcher = Some(Watcher::new(look, limits, limits.bytes_max));
+        let result = self.with(gas_limit, &request.access_list);
+        let watcher = self.engine.machine.watcher.take().expect("it was just put there");
+        if let Some(limit) = watcher.over() {
+            return Err(Error::Trace(limit));
+        }
+        let outcome = outcome(result?.0);
+        let (trace, _) = watcher.into_trace(&self.engine.machine.evm.ctx.tx, outcome.gas_used);
+        Ok(TracedCall { outcome, trace })
     }
 
     /// Whether the call succeeds with this gas limit. Too little gas to start is a failure like any other.

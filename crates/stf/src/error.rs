@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloy_primitives::{Address, B256, Bytes};
 use sluice_types::{L2Number, Severity, Skip};
 
+use crate::TraceLimit;
+
 /// Execution stopped without an outcome. Never a transaction's own fault, except for [`Error::Invalid`], which only calls give.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error<E> {
@@ -41,6 +43,9 @@ pub enum Error<E> {
     /// The requested call is one that Ethereum would not let run.
     #[error(transparent)]
     Invalid(Skip),
+    /// A trace asked for too much.
+    #[error(transparent)]
+    Trace(TraceLimit),
     /// The engine itself failed.
     #[error("engine: {0}")]
     Engine(String),
@@ -51,7 +56,7 @@ impl<E> Error<E> {
     pub fn severity(&self) -> Severity {
         match self {
             Self::State(_) => Severity::Retry,
-            Self::Invalid(_) => Severity::Reset,
+            Self::Invalid(_) | Self::Trace(_) => Severity::Reset,
             Self::Code(_)
             | Self::NotNext { .. }
             | Self::Timestamp { .. }

@@ -10,10 +10,10 @@ use revm::primitives::hardfork::SpecId;
 use sluice_types::{Outcome, Receipt, StateRead};
 
 use crate::{
-    Plan, Workspace,
+    Error, Plan, Workspace,
     foresight::{Foresight, Telling, Told},
     machine::Machine,
-    reader::Reader,
+    reader::{Failed, Reader},
     table::{End, Moment, Table, end},
 };
 
@@ -61,6 +61,17 @@ impl<'a> ToldLane<'a> {
             receipts.push(receipt);
         }
         Some(receipts)
+    }
+
+    /// Executes the transaction at `index` as the caller wants, and says whether all was as the list says.
+    pub(crate) fn run_with<T>(
+        &mut self,
+        index: usize,
+        run: impl FnOnce(&mut Machine<'a>) -> Result<T, Error<Failed>>,
+    ) -> Result<(T, bool), Error<Failed>> {
+        self.at(index as u64 + 1);
+        let done = run(&mut self.machine)?;
+        Ok((done, self.check()))
     }
 
     /// What it saw of the list.

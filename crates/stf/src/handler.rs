@@ -13,8 +13,8 @@ use revm::{
         result::{EVMError, ExecutionResult, HaltReason, InvalidTransaction, OutOfGasError, ResultGas},
     },
     context_interface::{Block, Cfg, journaled_state::account::JournaledAccountTr},
-    handler::{EvmTr, FrameResult, Handler, MainnetEvm, post_execution, pre_execution, validation},
-    interpreter::InitialAndFloorGas,
+    handler::{EvmTr, FrameResult, Handler, ItemOrResult, MainnetEvm, post_execution, pre_execution, validation},
+    interpreter::{InitialAndFloorGas, interpreter_action::FrameInit},
 };
 use sluice_types::predeploys::FEE_VAULT;
 
@@ -23,6 +23,7 @@ use crate::{
     preimages::{HashHost, Preimages},
     reader::Failed,
     table::seen,
+    trace::{Watcher, run_frame},
 };
 
 /// The engine on our table.
@@ -60,18 +61,24 @@ pub enum Payment {
 }
 
 /// Runs one transaction under one [`Payment`].
-pub(crate) struct Cashier<'a> {
+pub(crate) struct Cashier<'w, 'a> {
     payment: Payment,
+    watcher: Option<&'w mut Watcher<'a>>,
     engine: PhantomData<fn(&'a ())>,
 }
 
-impl Cashier<'_> {
+impl<'w, 'a> Cashier<'w, 'a> {
     pub(crate) fn new(payment: Payment) -> Self {
-        Self { payment, engine: PhantomData }
+        Self { payment, watcher: None, engine: PhantomData }
+    }
+
+    /// While somebody watches.
+    pub(crate) fn watched(payment: Payment, watcher: &'w mut Watcher<'a>) -> Self {
+        Self { payment, watcher: Some(watcher), engine: PhantomData }
     }
 }
 
-impl<'a> Handler for Cashier<'a> {
+impl<'a> Handler for Cashier<'_, 'a> {
     type Evm = Evm<'a>;
     type Error = Stop;
     type HaltReason = HaltReason;
@@ -102,6 +109,40 @@ impl<'a> Handler for Cashier<'a> {
                 // A creation moves the nonce when its frame is made.
                 credit_depositor(evm, mint_wei, is_call)
             }
+        }
+    }
+
+    fn run_exec_loop(&mut self, evm: &mut Self::Evm, first: FrameInit) -> Result<FrameResult, Self::Error> {
+        let mut init = first;
+        loop {
+            if let Some(watcher) = &mut self.watcher {
+                watcher.begin(&mut evm.ctx, &init)?;
+            }
+            let mut result = match evm.frame_init(init)? {
+                ItemOrResult::Item(_) => None,
+                ItemOrResult::Result(result) => Some(result),
+            };
+            init = loop {
+                let ran = match (result.take(), &mut self.watcher) {
+                    (Some(result), _) => ItemOrResult::Result(result),
+                    (None, None) => evm.frame_run()?,
+                    (None, Some(watcher)) => run_frame(evm, watcher)?,
+                };
+                let ended = match ran {
+                    ItemOrResult::Item(next) => break next,
+                    ItemOrResult::Result(ended) => ended,
+                };
+                if let Some(watcher) = &mut self.watcher {
+                    watcher.end(&mut evm.ctx, &ended)?;
+                }
+                // The outermost may have ended without code to run.
+                if evm.frame_stack().index().is_none() {
+                    return Ok(ended);
+                }
+                if let Some(last) = evm.frame_return_result(ended)? {
+                    return Ok(last);
+                }
+            };
         }
     }
 

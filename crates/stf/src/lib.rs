@@ -49,6 +49,7 @@ mod preimages;
 mod products;
 mod reader;
 mod table;
+mod trace;
 mod transfer;
 mod warm;
 mod workspace;
@@ -64,6 +65,10 @@ pub use codes::CODES_MAX;
 pub use error::{Error, EstimateError};
 pub use genesis::genesis;
 pub use history::{history_slot, write_parent_hash};
+pub use trace::{
+    AccountState, Frame, FrameKind, FrameLog, Look, States, Step, StepParts, Trace, TraceLimit, TraceLimits,
+    TracedBlock, TracedCall, TracedTransaction, trace_block, trace_call,
+};
 pub use workspace::Workspace;
 
 /// Executes the block after `parent` on the state that `parent` left.

@@ -22,6 +22,7 @@ use crate::{
     preimages::keccak,
     reader::{Failed, Source},
     table::Table,
+    trace::Watcher,
     transfer,
     workspace::Bench,
 };
@@ -34,6 +35,8 @@ const KECCAK256_GAS: u16 = 30;
 /// The engine, its journal and its table.
 pub(crate) struct Machine<'a> {
     pub(crate) evm: Evm<'a>,
+    /// Sees what the next transactions do, when somebody wants to know.
+    pub(crate) watcher: Option<Watcher<'a>>,
 }
 
 impl<'a> Machine<'a> {
@@ -52,7 +55,7 @@ impl<'a> Machine<'a> {
         context.journaled_state.set_spec_id(spec);
         let mut evm = context.build_mainnet();
         evm.instruction.insert_instruction(KECCAK256, Instruction::new(keccak), KECCAK256_GAS);
-        Self { evm }
+        Self { evm, watcher: None }
     }
 
     pub(crate) fn table(&self) -> &Table<'a> {
@@ -87,6 +90,12 @@ impl<'a> Machine<'a> {
     /// Executes a transaction. What it did stays in the table, unsettled; of one that is refused, only what it loaded.
     pub(crate) fn execute(&mut self, tx: TxEnv, payment: Payment) -> Result<ExecutionResult, Refusal> {
         self.evm.ctx.tx = tx;
+        if let Some(watcher) = &mut self.watcher {
+            let result = Cashier::watched(payment, watcher).run(&mut self.evm).map_err(refusal)?;
+            let spec = self.evm.ctx.cfg.spec;
+            watcher.after(self.evm.ctx.journaled_state.table_mut(), spec).map_err(failure)?;
+            return Ok(result);
+        }
         if let Some(result) = transfer::execute(&mut self.evm, payment).map_err(failure)? {
             return Ok(result);
         }

@@ -55,6 +55,7 @@ impl<'a, S: StateRead> Reader<'a, S> {
             Error::Timestamp { timestamp, parent } => Error::Timestamp { timestamp, parent },
             Error::SystemCall { contract, reason } => Error::SystemCall { contract, reason },
             Error::Invalid(skip) => Error::Invalid(skip),
+            Error::Trace(limit) => Error::Trace(limit),
             Error::Engine(reason) => Error::Engine(reason),
         }
     }

@@ -1,0 +1,153 @@
+//! Transactions of a block that was executed before.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use alloy_primitives::Bytes;
+use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Receipt, StateRead};
+
+use super::{Look, Trace, TraceLimits, Watcher};
+use crate::{
+    Error, Plan, Workspace,
+    engine::{Engine, Failed, Reader},
+    foresight::Foresight,
+    foretold::ToldLane,
+    machine::Machine,
+};
+
+/// A block whose transactions are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct TracedBlock<'a> {
+    /// The chain.
+    pub config: &'a ChainConfig,
+    /// Header of the block before.
+    pub parent: &'a Header,
+    /// The block as it was executed, without what was skipped.
+    pub input: &'a BlockInput,
+    /// Its access list, where one is known. One that is not the block's costs time and changes nothing.
+    pub list: Option<&'a BlockAccessList>,
+}
+
+/// A transaction that was watched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TracedTransaction {
+    /// What became of it; without the gas of those before.
+    pub receipt: Receipt,
+    /// What it returned or reverted with.
+    pub output: Bytes,
+    /// What was seen.
+    pub trace: Trace,
+}
+
+/// Executes transactions of a block again, on the state that its parent left, and looks.
+///
+/// Errors: [`Error::Trace`] beyond the limits, which are for all together; [`Error::Invalid`] for a transaction that the block would
+/// skip; else as [`execute_block`](crate::execute_block).
+pub fn trace_block<S: StateRead>(
+    block: &TracedBlock<'_>,
+    wanted: Range<usize>,
+    look: Look,
+    limits: &TraceLimits<'_>,
+    state: &S,
+) -> Result<Vec<TracedTransaction>, Error<S::Error>> {
+    let reader = Reader::new(state);
+    let traced = Plan::new(block.config, block.parent, block.input).and_then(|plan| {
+        let wanted = wanted.start.min(plan.len())..wanted.end.min(plan.len());
+        match block.list.map(|list| alone(&plan, list, wanted.clone(), look, limits, &reader)).transpose()?.flatten() {
+            Some(traced) => Ok(traced),
+            None => in_order(&plan, wanted, look, limits, &reader),
+        }
+    });
+    traced.map_err(|error| reader.explain(error))
+}
+
+/// Each alone, from the list. `None` where something is not as the list says.
+fn alone<S: StateRead>(
+    plan: &Plan<'_>,
+    list: &BlockAccessList,
+    wanted: Range<usize>,
+    look: Look,
+    limits: &TraceLimits<'_>,
+    reader: &Reader<'_, S>,
+) -> Result<Option<Vec<TracedTransaction>>, Error<Failed>> {
+    let Some(foresight) = Foresight::new(list) else { return Ok(None) };
+    let mut workspace = Workspace::for_once();
+    let mut lane = ToldLane::new(plan, &foresight, reader, &mut workspace);
+    let mut traced = Traced::new(limits);
+    for index in wanted {
+        match lane.run_with(index, |machine| traced.watch(plan, machine, index, 0, look)) {
+            Ok((_, true)) => {}
+            Err(Error::Trace(limit)) => return Err(Error::Trace(limit)),
+            Ok((_, false)) | Err(_) => return Ok(None),
+        }
+    }
+    Ok(Some(traced.done))
+}
+
+/// After all those before.
+fn in_order<S: StateRead>(
+    plan: &Plan<'_>,
+    wanted: Range<usize>,
+    look: Look,
+    limits: &TraceLimits<'_>,
+    reader: &Reader<'_, S>,
+) -> Result<Vec<TracedTransaction>, Error<Failed>> {
+    let mut workspace = Workspace::for_once();
+    let mut engine = Engine::new(plan.rules(), plan.env(), reader, &mut workspace);
+    for (contract, call) in plan.system_calls() {
+        engine.system_call(contract, call)?;
+    }
+    let (mut traced, mut gas_used) = (Traced::new(limits), 0);
+    for index in 0..wanted.end {
+        if (limits.is_late)() {
+            return Err(Error::Trace(super::TraceLimit::Late));
+        }
+        if wanted.contains(&index) {
+            gas_used += traced.watch(plan, &mut engine.machine, index, gas_used, look)?;
+            engine.keep();
+        } else if let Ok(receipt) = plan.execute(&mut engine.machine, index, gas_used)? {
+            gas_used += receipt.gas_used;
+            engine.keep();
+        }
+    }
+    Ok(traced.done)
+}
+
+/// What was watched so far, and what may still be noted.
+struct Traced<'a> {
+    limits: TraceLimits<'a>,
+    bytes_left: usize,
+    done: Vec<TracedTransaction>,
+}
+
+impl<'a> Traced<'a> {
+    const fn new(limits: &TraceLimits<'a>) -> Self {
+        Self { limits: *limits, bytes_left: limits.bytes_max, done: Vec::new() }
+    }
+
+    /// Executes a transaction, which stays unsettled, and answers its gas.
+    fn watch<'m>(
+        &mut self,
+        plan: &Plan<'_>,
+        machine: &mut Machine<'m>,
+        index: usize,
+        gas_used: u64,
+        look: Look,
+    ) -> Result<u64, Error<Failed>>
+    where
+        'a: 'm,
+    {
+        machine.watcher = Some(Watcher::new(look, &self.limits, self.bytes_left));
+        let executed = plan.execute(machine, index, gas_used);
+        let watcher = machine.watcher.take().expect("it was just put there");
+        if let Some(limit) = watcher.over() {
+            return Err(Error::Trace(limit));
+        }
+        let receipt = executed?.map_err(Error::Invalid)?;
+        self.bytes_left = watcher.bytes_left();
+        let gas = receipt.gas_used;
+        let (trace, output) = watcher.into_trace(&machine.evm.ctx.tx, gas);
+        self.done.push(TracedTransaction { receipt, output, trace });
+        Ok(gas)
+    }
+}
