@@ -4,7 +4,7 @@
 //! executed here, and nothing was executed for as long as a peer may be silent, the peers are left and L1's blocks are executed; and
 //! the other way round, when L1 has no more or gives nothing for as long.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use alloy_primitives::Address;
 use sluice_feed::Start;
@@ -56,8 +56,11 @@ impl Fed {
     async fn follow_peers(&self, stop: &Shutdown) -> Result<(), Error> {
         let (engine, _wake) = sluice_ordering::handle();
         let (events, inbox) = mpsc::channel(EVENTS_MAX);
-        // It proposes nothing, so nobody is paid.
-        let settings = sluice_sequencer::Config::new(Address::ZERO);
+        // It proposes nothing, so nobody is paid, and its pool stays empty.
+        let settings = sluice_sequencer::Config {
+            check_threads: NonZeroUsize::MIN,
+            ..sluice_sequencer::Config::new(Address::ZERO)
+        };
         let (sequencer, _pool) = Sequencer::new(settings, self.store.clone(), self.config.executor(), engine, None)
             .map_err(|error| failed("sequencer", &error))?;
         let (height, hash) = sluice_sequencer::start(&self.store);

@@ -63,10 +63,10 @@ fn succeeded(outcome: CallOutcome) -> Answer<Bytes> {
 }
 
 /// What is asked, and of which block.
-struct Question {
-    request: CallRequest,
+pub(crate) struct Question {
+    pub(crate) request: CallRequest,
     sealed: Arc<SealedBlock>,
-    state: StateView,
+    pub(crate) state: StateView,
 }
 
 impl Question {
@@ -74,8 +74,18 @@ impl Question {
     fn read(backend: &Backend, arguments: &mut Arguments) -> Answer<Self> {
         let request: TransactionRequest = arguments.required()?;
         let id: BlockId = arguments.optional()?.unwrap_or_default();
-        let overrides: Option<StateOverride> = arguments.optional()?;
-        if arguments.optional::<Value>()?.is_some_and(|value| value != json!({})) {
+        let overrides = (arguments.optional()?, arguments.optional()?);
+        Self::new(backend, request, id, overrides)
+    }
+
+    /// With overrides of the state, and of the block.
+    pub(crate) fn new(
+        backend: &Backend,
+        request: TransactionRequest,
+        id: BlockId,
+        (overrides, block_overrides): (Option<StateOverride>, Option<Value>),
+    ) -> Answer<Self> {
+        if block_overrides.is_some_and(|value| value != json!({})) {
             return Err(Failure::params("block overrides are not supported; ask at another block instead"));
         }
         let request = read_request(request, backend)?;
@@ -85,7 +95,7 @@ impl Question {
         Ok(Self { request, sealed, state })
     }
 
-    fn env<'a>(&'a self, backend: &'a Backend) -> CallEnv<'a> {
+    pub(crate) fn env<'a>(&'a self, backend: &'a Backend) -> CallEnv<'a> {
         CallEnv { config: backend.store.config(), header: &self.sealed.block.header }
     }
 }

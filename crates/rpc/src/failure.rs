@@ -93,6 +93,7 @@ impl From<sluice_stf::Error<<StateView as StateRead>::Error>> for Failure {
     fn from(error: sluice_stf::Error<ViewError>) -> Self {
         match error {
             sluice_stf::Error::State(error) => error.into(),
+            sluice_stf::Error::Trace(limit) => Self::limit(limit.to_string()),
             other => Self::server(other.to_string()),
         }
     }

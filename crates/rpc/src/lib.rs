@@ -44,6 +44,7 @@ mod server;
 mod state_view;
 mod submit;
 mod subscriptions;
+mod traces;
 mod txpool;
 mod view;
 

@@ -17,7 +17,7 @@ use crate::{
     backend::{Backend, Cost},
     blocks, calls, certified,
     failure::Failure,
-    fees, filters, logs, rollup, submit, subscriptions, txpool,
+    fees, filters, logs, rollup, submit, subscriptions, traces, txpool,
     view::quantity,
 };
 
@@ -41,7 +41,7 @@ impl Table {
         self.read("web3_sha3", |_, arguments| Ok(keccak256(arguments.required::<Bytes>()?)))?;
         self.read("net_version", |backend, _| Ok(backend.store.config().chain_id.to_string()))?;
         self.read("net_listening", |_, _| Ok(true))?;
-        // There is no peer-to-peer network: nodes learn the chain from L1.
+        // There is no peer-to-peer network: nodes learn the chain from L1, or ask others as clients do.
         self.read("net_peerCount", |_, _| Ok(U64::ZERO))
     }
 
@@ -96,6 +96,10 @@ impl Table {
         self.read("debug_getRawHeader", blocks::raw_header)?;
         self.read("debug_getRawReceipts", blocks::raw_receipts)?;
         self.read("debug_getRawTransaction", blocks::raw_transaction)?;
+        self.call("debug_traceTransaction", traces::transaction)?;
+        self.call("debug_traceBlockByNumber", traces::block_by_number)?;
+        self.call("debug_traceBlockByHash", traces::block_by_hash)?;
+        self.call("debug_traceCall", traces::call)?;
         self.read("txpool_status", txpool::status)?;
         self.call("txpool_content", txpool::content)?;
         self.call("txpool_inspect", txpool::inspect)?;

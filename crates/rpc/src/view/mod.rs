@@ -2,10 +2,12 @@
 
 mod block;
 mod receipt;
+mod trace;
 mod transaction;
 
 pub(crate) use block::{block, header, raw_block};
 pub(crate) use receipt::{log, receipt, receipts};
+pub(crate) use trace::{Prestate, call_frame, four_bytes, prestate, struct_logs};
 pub(crate) use transaction::{mined, pending};
 
 use alloy_primitives::U64;

@@ -10,3 +10,4 @@ mod finality;
 mod logs;
 mod pool;
 mod rig;
+mod traces;
