@@ -293,6 +293,8 @@ fn holds(evidence: &Evidence, seats: &Seats) -> bool {
                     )
                 })
         }
+        // Engines sign no batches.
+        Offence::ConflictingBatch => false,
         Offence::NullifyFinalize => {
             Nullify { round, attestation: attestation(&votes.first) }.verify::<_, Digest>(
                 &mut TestRng::new(1),

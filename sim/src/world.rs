@@ -208,7 +208,7 @@ impl World {
     ) -> Handle<()> {
         self.boots += 1;
         let (handle, wake) = sluice_ordering::handle();
-        let (transactions, _, ends) = sluice_ordering::peers();
+        let (sluice_ordering::Topics { transactions, .. }, ends) = sluice_ordering::peers();
         let (events, receive) = mpsc::channel(EVENTS_MAX);
         disk.lock().wake = Some(handle);
         let committees = Committees::new(self.seats.committee(self.plan.epoch).expect("the first"));

@@ -36,6 +36,7 @@ fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: Address::ZERO,
+        seat_fee_share_bps: 0,
         genesis_accounts: Vec::new(),
     }
 }

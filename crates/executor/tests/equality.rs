@@ -52,6 +52,7 @@ fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: Address::ZERO,
+        seat_fee_share_bps: 0,
         genesis_accounts: Vec::new(),
     }
 }

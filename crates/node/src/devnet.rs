@@ -315,6 +315,7 @@ fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
         l1,
         // Fees refund those who post, where several may.
         fee_recipient: l1.sequencers.map_or(options.l1_key.address(), |at| at.posting),
+        seat_fee_share_bps: 0,
         genesis_accounts: accounts()
             .iter()
             .map(|key| GenesisAccount {

@@ -32,6 +32,6 @@ pub mod solo;
 pub use certificate::{SCHEME_SOLO, signer, verify_certificate};
 pub use error::Error;
 pub use event::{EVENTS_MAX, Event, Handle, Reason, Round, Wake, handle};
-pub use evidence::{ConflictingCertificates, ConflictingVotes, Evidence, Offence, SignedVote};
+pub use evidence::{ConflictingCertificates, ConflictingVotes, EVIDENCE_BYTES, Evidence, Offence, SignedVote};
 pub use key::Key;
-pub use peers::{Incoming, Line, MESSAGE_BYTES_MAX, MESSAGES_MAX, Message, Peers, PeersEnd, To, Topic, peers};
+pub use peers::{Incoming, Line, MESSAGE_BYTES_MAX, MESSAGES_MAX, Message, Peers, PeersEnd, To, Topic, Topics, peers};

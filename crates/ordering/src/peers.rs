@@ -1,4 +1,5 @@
-//! What the sequencers of a committee tell each other beside votes and blocks: transactions, signatures on batches.
+//! What the sequencers of a committee tell each other beside votes and blocks: transactions, signatures on batches and records,
+//! evidence.
 
 use alloy_primitives::{B256, Bytes};
 use tokio::sync::mpsc;
@@ -26,6 +27,10 @@ pub enum Topic {
     Transactions = 1,
     /// Signatures on batches.
     Batches = 2,
+    /// Evidence that a seat contradicted itself.
+    Evidence = 3,
+    /// Signatures on records of epochs.
+    Records = 4,
 }
 
 /// A message from another seat, who has proved who it is.
@@ -80,6 +85,8 @@ pub struct PeersEnd {
 pub struct Incoming {
     transactions: mpsc::Sender<Message>,
     batches: mpsc::Sender<Message>,
+    evidence: mpsc::Sender<Message>,
+    records: mpsc::Sender<Message>,
 }
 
 impl Incoming {
@@ -89,14 +96,29 @@ impl Incoming {
         let queue = match topic {
             topic if topic == Topic::Transactions as u8 => &self.transactions,
             topic if topic == Topic::Batches as u8 => &self.batches,
+            topic if topic == Topic::Evidence as u8 => &self.evidence,
+            topic if topic == Topic::Records as u8 => &self.records,
             _ => return false,
         };
         queue.try_send(Message { from, bytes }).is_ok()
     }
 }
 
-/// A connected set: the lines of transactions and of batches, and the engine's ends.
-pub fn peers() -> (Line, Line, PeersEnd) {
+/// The lines of all topics.
+#[derive(Debug)]
+pub struct Topics {
+    /// Of [`Topic::Transactions`].
+    pub transactions: Line,
+    /// Of [`Topic::Batches`].
+    pub batches: Line,
+    /// Of [`Topic::Evidence`].
+    pub evidence: Line,
+    /// Of [`Topic::Records`].
+    pub records: Line,
+}
+
+/// A connected set: the lines of all topics, and the engine's ends.
+pub fn peers() -> (Topics, PeersEnd) {
     let (sender, outgoing) = mpsc::channel(MESSAGES_MAX);
     let line = |topic| {
         let (incoming, messages) = mpsc::channel(MESSAGES_MAX);
@@ -104,7 +126,11 @@ pub fn peers() -> (Line, Line, PeersEnd) {
     };
     let (of_transactions, transactions) = line(Topic::Transactions);
     let (of_batches, batches) = line(Topic::Batches);
-    (of_transactions, of_batches, PeersEnd { outgoing, incoming: Incoming { transactions, batches } })
+    let (of_evidence, evidence) = line(Topic::Evidence);
+    let (of_records, records) = line(Topic::Records);
+    let topics =
+        Topics { transactions: of_transactions, batches: of_batches, evidence: of_evidence, records: of_records };
+    (topics, PeersEnd { outgoing, incoming: Incoming { transactions, batches, evidence, records } })
 }
 
 #[cfg(test)]
@@ -113,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_comes_out_where_its_topic_is_read_and_nowhere_else() {
-        let (mut transactions, mut batches, mut end) = peers();
+        let (Topics { mut transactions, mut batches, .. }, mut end) = peers();
         assert!(transactions.peers.send(To::Leaders, b"one"));
         assert!(batches.peers.send(To::All, b"two"));
         for to in [To::Leaders, To::All] {
@@ -129,7 +155,7 @@ mod tests {
             batches.messages.recv().await.unwrap(),
             Message { from: B256::with_last_byte(3), bytes: b"two".into() }
         );
-        for unknown in [&b""[..], b"\x00one", b"\x03one"] {
+        for unknown in [&b""[..], b"\x00one", b"\x05one"] {
             assert!(
                 !end.incoming.put(Message { from: B256::with_last_byte(3), bytes: unknown.to_vec().into() }),
                 "{unknown:?}"
@@ -139,7 +165,8 @@ mod tests {
 
     #[test]
     fn drops_what_is_too_long_or_too_much_and_says_so() {
-        let (transactions, _batches, mut end) = peers();
+        let (topics, mut end) = peers();
+        let transactions = &topics.transactions;
         assert!(!transactions.peers.send(To::All, &vec![0; MESSAGE_BYTES_MAX]), "the topic takes a byte");
         for _ in 0..MESSAGES_MAX {
             assert!(transactions.peers.send(To::All, b"x"));

@@ -66,6 +66,7 @@ fn genesis() -> Genesis {
             sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
+        seat_fee_share_bps: 0,
         genesis_accounts: (0..60)
             .map(|index| GenesisAccount {
                 address: Address::with_last_byte(100 + index),

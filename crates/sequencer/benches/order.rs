@@ -94,6 +94,7 @@ fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: Address::repeat_byte(0xfe),
+        seat_fee_share_bps: 0,
         genesis_accounts: Vec::new(),
     }
 }

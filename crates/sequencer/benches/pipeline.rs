@@ -111,6 +111,7 @@ fn config(keys: &[SecretKey]) -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: contract,
+        seat_fee_share_bps: 0,
         genesis_accounts: keys
             .iter()
             .map(|key| account(address_of(key), Bytes::new(), BTreeMap::new()))

@@ -173,6 +173,7 @@ fn genesis() -> Genesis {
             sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
+        seat_fee_share_bps: 0,
         genesis_accounts: vec![],
     };
     let state = sluice_stf::genesis(&config);

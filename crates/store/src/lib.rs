@@ -25,6 +25,7 @@
 
 mod cache;
 mod codec;
+mod duties;
 mod engine;
 mod error;
 mod flush;
@@ -42,8 +43,9 @@ mod tables;
 mod tests;
 mod versioned;
 
+pub use duties::EVIDENCE_MAX;
 pub use error::Error;
-pub use records::{BlockCommit, Genesis, L1Block, L1BlockData, L1Fees, L1Update, PendingBatch};
+pub use records::{BlockCommit, EpochRewards, Evidence, Genesis, L1Block, L1BlockData, L1Fees, L1Update, PendingBatch};
 pub use sluice_trie::{TrieChanges, ordered_root};
 pub use snapshot::{Nodes, Snapshot};
 pub use store::{Cores, Options, Store};

@@ -6,8 +6,8 @@ use alloy_primitives::{B256, Bytes};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use sluice_trie::TrieChanges;
 use sluice_types::{
-    BatchHeader, BlockAccessList, Certificate, ChainConfig, CommittedBatch, GenesisState, InboxMessage, L1Number,
-    L1Origin, L2Number, OrderedBlock, Receipt, SealedBlock, StateChanges,
+    BatchHeader, BlockAccessList, Certificate, ChainConfig, CommittedBatch, EpochRecord, GenesisState, InboxMessage,
+    L1Number, L1Origin, L2Number, OrderedBlock, Receipt, RewardEntry, SealedBlock, StateChanges,
 };
 
 /// What a chain starts from.
@@ -97,4 +97,33 @@ pub struct PendingBatch {
     pub fees: L1Fees,
     /// Nonce of the posting account; `None` before the first attempt.
     pub nonce: Option<u64>,
+}
+
+/// What convicts a seat of contradicting itself, until L1 has heard it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// In which epoch it signed.
+    pub epoch: u64,
+    /// Its index in that epoch's committee.
+    pub seat: u32,
+    /// The contradiction, as `ordering` writes it.
+    pub bytes: Bytes,
+}
+
+/// What the seats of an epoch did, as its blocks say.
+#[derive(Clone, Debug, PartialEq, Eq, RlpEncodable, RlpDecodable)]
+pub struct EpochRewards {
+    /// The epoch.
+    pub epoch: u32,
+    /// Its last block.
+    pub last_block: L2Number,
+    /// One for each seat of its committee, in the committee's order.
+    pub entries: Vec<RewardEntry>,
+}
+
+impl EpochRewards {
+    /// What the committee certifies.
+    pub fn record(&self) -> EpochRecord {
+        EpochRecord::of(self.epoch, &self.entries)
+    }
 }

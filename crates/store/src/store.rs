@@ -222,6 +222,10 @@ impl Store {
         self.engine.flush()
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     fn row<T>(
         &self,
         table: Numbered,

@@ -66,13 +66,18 @@ pub(crate) const BATCH_ENDS: TableDefinition<'_, u64, u64> = TableDefinition::ne
 /// Batch index → batch on its way to L1.
 pub(crate) const PENDING: Numbered = TableDefinition::new("pending_batches");
 
+/// Epoch, index in its committee → what convicts that seat.
+pub(crate) const EVIDENCE: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("evidence");
+/// Epoch → what its seats did.
+pub(crate) const REWARDS: Numbered = TableDefinition::new("rewards");
+
 /// In the journal's own file: L2 number → everything a block commits.
 pub(crate) const JOURNAL: Numbered = TableDefinition::new("journal");
 
 /// Creates every table of the database, since reading one that does not exist is an error.
 pub(crate) fn create_all(txn: &WriteTransaction) -> Result<(), Error> {
     txn.open_table(META)?;
-    for table in [BLOCKS, RECEIPTS, ACCESS_LISTS, ORDERED, L1_BLOCKS, MESSAGES, BATCHES, PENDING] {
+    for table in [BLOCKS, RECEIPTS, ACCESS_LISTS, ORDERED, L1_BLOCKS, MESSAGES, BATCHES, PENDING, REWARDS] {
         txn.open_table(table)?;
     }
     txn.open_table(BLOCK_HASHES)?;
@@ -83,5 +88,6 @@ pub(crate) fn create_all(txn: &WriteTransaction) -> Result<(), Error> {
         txn.open_table(table)?;
     }
     txn.open_table(BATCH_ENDS)?;
+    txn.open_table(EVIDENCE)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod blocks;
 mod cost;
 mod crash;
+mod duties;
 mod fixture;
 mod l1_view;
 mod opening;

@@ -46,6 +46,10 @@ pub struct ChainConfig {
     pub l1: L1Contracts,
     /// Receives, on L1, what the fee vault collects.
     pub fee_recipient: Address,
+    /// Share of the base fees that a committee's records give to its seats, 1/10,000. 0 to 10,000; more than 0 only where `fee_recipient`
+    /// is the `Rewards` contract, since a record that gives away ether that is not there waits for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seat_fee_share_bps: u64,
     /// Accounts at genesis besides the predeploys. Empty on a chain that is funded by its bridge.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub genesis_accounts: Vec<GenesisAccount>,
@@ -139,6 +143,7 @@ impl ChainConfig {
         range("l1_confirmations", self.l1_confirmations, 0, 64)?;
         range("batch_decompressed_size_max", self.batch_decompressed_size_max, 100_000, 64_000_000)?;
         range("inbox_gas_per_block", self.inbox_gas_per_block, 2_000_000, self.block_gas_limit)?;
+        range("seat_fee_share_bps", self.seat_fee_share_bps, 0, 10_000)?;
         if self.name.is_empty() || self.name.len() > 64 {
             return Err(Error::Config(format!("name is {} bytes long; give 1 to 64", self.name.len())));
         }
@@ -172,6 +177,11 @@ impl ChainConfig {
     pub fn genesis_header(&self, state_root: B256) -> Header {
         crate::block::genesis_header(self, state_root)
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 fn no_code(code: &Bytes) -> bool {

@@ -25,6 +25,7 @@ mod numbers;
 mod ordered;
 pub mod predeploys;
 mod receipt;
+mod rewards;
 mod state;
 mod transaction;
 
@@ -42,6 +43,7 @@ pub use inbox_input::{inbox_fits, inbox_gas, inbox_inputs};
 pub use numbers::{BatchIndex, Height, L1Number, L2Number, MessageIndex, RollupId};
 pub use ordered::{Certificate, EPOCH_TAIL_BLOCKS, OrderedBlock, RollupSection};
 pub use receipt::Receipt;
+pub use rewards::{EpochRecord, RewardEntry, reward_proof};
 pub use state::{Account, AccountChange, EMPTY_CODE_HASH, GenesisState, StateChanges, StateRead};
 pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, sender_of};
 

@@ -5,9 +5,9 @@ use alloy_primitives::{Address, B256, Bytes, Log, LogData, Signature, TxKind, U2
 use alloy_rlp::{Decodable, Encodable};
 use proptest::prelude::*;
 use sluice_types::{
-    BatchHeader, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, Error, FinalityRung, Heads, InboxMessage,
-    L1Contracts, L1FeeParams, L1Number, L1Sequencers, L2Number, MessageIndex, MessageKind, Receipt, RollupId,
-    SignedTransaction, Transaction, alias_l1_address, inbox_inputs, undo_l1_alias,
+    BatchHeader, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, EpochRecord, Error, FinalityRung, Heads,
+    InboxMessage, L1Contracts, L1FeeParams, L1Number, L1Sequencers, L2Number, MessageIndex, MessageKind, Receipt,
+    RewardEntry, RollupId, SignedTransaction, Transaction, alias_l1_address, inbox_inputs, reward_proof, undo_l1_alias,
 };
 
 fn config() -> ChainConfig {
@@ -33,6 +33,7 @@ fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
+        seat_fee_share_bps: 0,
         genesis_accounts: vec![],
     }
 }
@@ -278,4 +279,40 @@ fn a_forced_message_that_is_no_transaction_yields_none() {
     let inputs = inbox_inputs(&[garbage, deposit], RollupId(901));
     assert_eq!(inputs.len(), 1);
     assert!(matches!(&inputs[0].transaction, Transaction::Deposit(DepositTransaction { .. })));
+}
+
+#[test]
+fn a_share_for_the_seats_is_written_when_there_is_one_and_is_no_more_than_all() {
+    assert!(!config().to_toml().contains("seat_fee_share_bps"));
+    let shared = ChainConfig { seat_fee_share_bps: 10_000, ..config() };
+    assert_eq!(ChainConfig::from_toml(&shared.to_toml()).unwrap(), shared);
+    ChainConfig { seat_fee_share_bps: 10_001, ..config() }.check().unwrap_err();
+}
+
+proptest! {
+    /// As the contract walks up: from the double hash of the entry, with each sibling in the order of the hashes.
+    #[test]
+    fn every_entry_of_a_record_is_proven_and_no_other(
+        counts in proptest::collection::vec((any::<u32>(), any::<u32>(), any::<u64>()), 1..40),
+        other in any::<usize>(),
+    ) {
+        let entries: Vec<RewardEntry> = (1..).zip(&counts).map(|(seat, &(produced, missed, fees))| RewardEntry {
+            seat, produced_count: produced.into(), missed_count: missed.into(), fees_wei: U256::from(fees),
+        }).collect();
+        let record = EpochRecord::of(7, &entries);
+        prop_assert_eq!(record.block_count, counts.iter().map(|count| u64::from(count.0)).sum::<u64>());
+        prop_assert_eq!(record.fees_wei, counts.iter().map(|count| U256::from(count.2)).sum::<U256>());
+        let climb = |leaf: B256, proof: &[B256]| proof.iter().fold(leaf, |below, sibling| {
+            keccak256([below.min(*sibling), below.max(*sibling)].concat())
+        });
+        for (place, entry) in entries.iter().enumerate() {
+            let words = [U256::from(entry.seat), U256::from(entry.produced_count), U256::from(entry.missed_count), entry.fees_wei];
+            let leaf = keccak256(keccak256(words.map(|word| word.to_be_bytes::<32>()).concat()));
+            let proof = reward_proof(&entries, place).unwrap();
+            prop_assert_eq!(climb(leaf, &proof), record.root);
+            let stranger = RewardEntry { missed_count: entry.missed_count + 1, ..entries[other % entries.len()] };
+            prop_assert_ne!(climb(stranger.leaf(), &proof), record.root);
+        }
+        prop_assert_eq!(reward_proof(&entries, entries.len()), None);
+    }
 }

@@ -106,6 +106,7 @@ impl Chain {
                 sequencers: None,
             },
             fee_recipient: contract,
+            seat_fee_share_bps: 0,
             genesis_accounts: vec![account],
         };
         config.check().unwrap();

@@ -9,7 +9,7 @@ use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, address, keccak256};
 use secp256k1::{Message, PublicKey, SECP256K1, SecretKey};
 use sluice_executor::Executor;
-use sluice_ordering::{EVENTS_MAX, Event, Line, PeersEnd, Reason, Round, Wake, handle, peers};
+use sluice_ordering::{EVENTS_MAX, Event, Line, PeersEnd, Reason, Round, Topics, Wake, handle, peers};
 use sluice_store::{Genesis, L1Block, L1BlockData, L1Update, Store};
 use sluice_types::{
     Account, Certificate, ChainConfig, GenesisAccount, Height, InboxMessage, L1Contracts, L1FeeParams, L1Number,
@@ -106,6 +106,7 @@ pub(super) fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: contract,
+        seat_fee_share_bps: 0,
         genesis_accounts: (0..USERS).map(account).collect(),
     };
     config.check().unwrap();
@@ -200,7 +201,7 @@ impl Rig {
     pub(super) fn seat() -> (Self, PeersEnd) {
         let store = Store::in_memory(&genesis(config())).unwrap();
         extend_l1(&store, vec![vec![], vec![], vec![]]);
-        let (transactions, _, ends) = peers();
+        let (Topics { transactions, .. }, ends) = peers();
         (Self::with_line(store, Some(transactions)), ends)
     }
 

@@ -42,7 +42,7 @@ fn addresses(count: usize) -> Vec<SocketAddr> {
 fn lines() -> (Lines, mpsc::Receiver<Event>, sluice_ordering::Line) {
     let (events, receive) = mpsc::channel(EVENTS_MAX);
     let (_, wake) = sluice_ordering::handle();
-    let (transactions, _, peers) = sluice_ordering::peers();
+    let (sluice_ordering::Topics { transactions, .. }, peers) = sluice_ordering::peers();
     (Lines { events, wake, peers }, receive, transactions)
 }
 

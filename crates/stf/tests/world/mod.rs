@@ -55,6 +55,7 @@ pub fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: Address::repeat_byte(0xfe),
+        seat_fee_share_bps: 0,
         genesis_accounts: Vec::new(),
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn config() -> ChainConfig {
             sequencers: None,
         },
         fee_recipient: Address::repeat_byte(4),
+        seat_fee_share_bps: 0,
         genesis_accounts: Vec::new(),
     }
 }
