@@ -7,6 +7,7 @@ use std::fmt;
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
+    rpc::json_rpc::ErrorPayload,
     sol_types::SolError,
 };
 use alloy_primitives::{Address, B256, U256};
@@ -99,6 +100,8 @@ pub struct RegistryParams {
     pub key_rotation_epochs: u32,
     /// Shortest time in jail.
     pub jail_seconds: u64,
+    /// Share of its turns that a seat may miss in an epoch, 1/10,000.
+    pub missed_share_max_bps: u16,
 }
 
 impl RegistryParams {
@@ -111,6 +114,11 @@ impl RegistryParams {
     /// When an epoch starts, seconds since 1970.
     pub fn start_of(&self, epoch: u32) -> u64 {
         self.first_epoch_at_seconds.saturating_add(u64::from(epoch).saturating_mul(self.epoch_seconds))
+    }
+
+    /// Until when evidence from an epoch, and its record, are accepted, seconds since 1970.
+    pub fn evidence_until(&self, epoch: u32) -> u64 {
+        self.start_of(epoch.saturating_add(1)).saturating_add(self.evidence_window_seconds)
     }
 
     /// When the members of an epoch are fixed, seconds since 1970.
@@ -273,6 +281,7 @@ impl Registry {
                 .await?,
             key_rotation_epochs: l1.read("keyRotationEpochs", at, Sequencers::keyRotationEpochsCall {}).await?,
             jail_seconds: l1.read("jailSeconds", at, Sequencers::jailSecondsCall {}).await?,
+            missed_share_max_bps: l1.read("missedShareMaxBps", rewards, Rewards::missedShareMaxBpsCall {}).await?,
         };
         let turns = Self::read_turns(&l1, posting, &params).await?;
         Ok(Self { l1, contracts, params, turns })
@@ -333,8 +342,7 @@ impl Registry {
         let stored = match asked {
             Ok(stored) => stored,
             Err(payload) => {
-                let data = payload.as_revert_data().unwrap_or_default();
-                return if data.starts_with(&Sequencers::NoCommittee::SELECTOR) {
+                return if is_no_committee(&payload) {
                     Ok(None)
                 } else {
                     Err(Error::Reverted { to, reason: revert::explain(&payload) })
@@ -347,6 +355,29 @@ impl Registry {
             .try_collect()
             .await?;
         Ok(Some(Committee { epoch, seats, ejected: stored.ejected }))
+    }
+
+    /// Timestamp of the newest block, seconds since 1970. Errors: [`Error::Endpoint`].
+    pub async fn latest_seconds(&self) -> Result<u64, Error> {
+        Ok(self.l1.block_at(At::Latest.into()).await?.2)
+    }
+
+    /// Ids of the seats of an epoch's committee in the order of their indexes, as of a block; `None` when none was stored by then.
+    pub async fn committee_seats(&self, epoch: u32, at: At) -> Result<Option<Vec<u32>>, Error> {
+        let to = self.contracts.sequencers;
+        let call = Sequencers::committeeSeatsCall { epoch };
+        match self.l1.try_read_at("committeeSeats", to, call, at.into()).await? {
+            Ok(seats) => Ok(Some(seats)),
+            Err(payload) if is_no_committee(&payload) => Ok(None),
+            Err(payload) => Err(Error::Reverted { to, reason: revert::explain(&payload) }),
+        }
+    }
+
+    /// What a seat is doing as of a block.
+    pub async fn seat_state(&self, id: u32, at: At) -> Result<SeatState, Error> {
+        let call = Sequencers::seatOfCall { seat: id };
+        let kept = self.l1.read_at("seatOf", self.contracts.sequencers, call, at.into()).await?;
+        Ok(SeatState::of(kept.state))
     }
 
     /// Ids of an epoch's members in the order of a committee, as they follow from the state at a block. Fixed from the epoch's cutoff on.
@@ -427,11 +458,33 @@ impl Registry {
         self.l1.read("isClaimed", self.contracts.rewards, Rewards::isClaimedCall { epoch, seat }).await
     }
 
+    /// Whether an epoch's record was on L1 by a block.
+    pub async fn is_recorded(&self, epoch: u32, at: At) -> Result<bool, Error> {
+        let call = Rewards::payOfCall { epoch };
+        let pay = self.l1.read_at("payOf", self.contracts.rewards, call, at.into()).await?;
+        Ok(!pay.root.is_zero())
+    }
+
+    /// Whether a seat was reported down in an epoch by a block.
+    pub async fn is_reported(&self, epoch: u32, seat: u32, at: At) -> Result<bool, Error> {
+        let call = Rewards::isReportedCall { epoch, seat };
+        self.l1.read_at("isReported", self.contracts.rewards, call, at.into()).await
+    }
+
+    /// Ether in `Rewards` that no record has given away, wei.
+    pub async fn unassigned_wei(&self) -> Result<U256, Error> {
+        self.l1.read("unassignedWei", self.contracts.rewards, Rewards::unassignedWeiCall {}).await
+    }
+
     /// What the operator lets the contract take, smallest unit.
     pub(crate) async fn allowance_of(&self, owner: Address) -> Result<U256, Error> {
         let call = TestToken::allowanceCall { owner, spender: self.contracts.sequencers };
         self.l1.read("allowance", self.contracts.token, call).await
     }
+}
+
+fn is_no_committee(payload: &ErrorPayload) -> bool {
+    payload.as_revert_data().unwrap_or_default().starts_with(&Sequencers::NoCommittee::SELECTOR)
 }
 
 fn status(id: u32, kept: &ISequencers::Seat, contact: ISequencers::Contact) -> SeatStatus {

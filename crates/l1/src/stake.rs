@@ -11,6 +11,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, Bytes, FixedBytes, U256};
 use serde::{Deserialize, Serialize};
+pub use sluice_types::{EpochRecord, RewardEntry};
 
 use crate::{
     Error, Registry, Sender, TxRequest,
@@ -49,33 +50,6 @@ pub struct Contact {
     pub poster: Address,
     /// Receives the rewards. Not zero.
     pub reward_recipient: Address,
-}
-
-/// What one seat did in an epoch: a leaf of the record's tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RewardEntry {
-    /// The seat.
-    pub seat: u32,
-    /// Blocks it produced.
-    pub produced_count: u64,
-    /// Blocks it should have produced and did not.
-    pub missed_count: u64,
-    /// Its fees.
-    pub fees_wei: U256,
-}
-
-/// What a committee certifies about its epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EpochRecord {
-    /// The epoch.
-    pub epoch: u32,
-    /// Blocks of all seats together.
-    pub block_count: u64,
-    /// Fees of all seats together.
-    pub fees_wei: U256,
-    /// Root of the tree of entries.
-    pub root: B256,
 }
 
 /// Where a claim's tokens go. Fees always go to the seat's recipient.
@@ -234,12 +208,7 @@ impl Staker {
         to: ClaimTo,
     ) -> Result<TransactionReceipt, Error> {
         let rewards = self.registry.contracts().rewards;
-        let entry = IRewards::Entry {
-            seat: entry.seat,
-            producedCount: entry.produced_count,
-            missedCount: entry.missed_count,
-            feesWei: entry.fees_wei,
-        };
+        let entry = entry_of(entry);
         match to {
             ClaimTo::Recipient => self.act(rewards, &Rewards::claimCall { epoch, entry, proof }).await,
             ClaimTo::Reserve => self.act(rewards, &Rewards::relockCall { epoch, entry, proof }).await,
@@ -265,6 +234,17 @@ impl Staker {
                 signature: RewardsBls::G1Point { x_a, x_b, y_a, y_b },
             },
         };
+        self.act(self.registry.contracts().rewards, &call).await
+    }
+
+    /// Reports that a seat was down in an epoch, which jails it when that was so too often. `proof` as in [`Self::claim`].
+    pub async fn report_missed(
+        &self,
+        epoch: u32,
+        entry: &RewardEntry,
+        proof: Vec<B256>,
+    ) -> Result<TransactionReceipt, Error> {
+        let call = Rewards::reportMissedCall { epoch, entry: entry_of(entry), proof };
         self.act(self.registry.contracts().rewards, &call).await
     }
 
@@ -359,6 +339,15 @@ fn keys(registration: &Registration) -> ISequencers::Keys {
             y_c1_b: word(7),
         },
         possession: BLS::G1Point { x_a, x_b, y_a, y_b },
+    }
+}
+
+fn entry_of(entry: &RewardEntry) -> IRewards::Entry {
+    IRewards::Entry {
+        seat: entry.seat,
+        producedCount: entry.produced_count,
+        missedCount: entry.missed_count,
+        feesWei: entry.fees_wei,
     }
 }
 

@@ -18,7 +18,10 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use sluice_types::L1Number;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
 
 use crate::{Error, Sidecar, blob_fee::blob_base_fee_wei, endpoint::Execution, revert, rpc::check_chain};
 
@@ -59,6 +62,7 @@ pub struct Tracked {
     raw: Option<Bytes>,
     state: State,
     _lease: Lease,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Tracked {
@@ -127,8 +131,8 @@ impl SenderConfig {
 
 /// Sends the transactions of one key. Cheap to clone; one process only per key.
 ///
-/// Nodes keep blob transactions and others in pools of their own and refuse one while the other of the same account waits: give
-/// the key that posts blobs no other work.
+/// Nodes keep blob transactions and others in pools of their own and refuse one while the other of the same account waits: a key that
+/// posts blobs and has other work, too, does [`Self::one_at_a_time`].
 #[derive(Clone, Debug)]
 pub struct Sender {
     execution: Execution,
@@ -136,6 +140,7 @@ pub struct Sender {
     key: PrivateKeySigner,
     config: SenderConfig,
     nonces: Nonces,
+    turns: Option<Arc<Semaphore>>,
 }
 
 impl Sender {
@@ -151,7 +156,14 @@ impl Sender {
         config.check()?;
         let execution = Execution::new(rpc_url)?;
         check_chain(&execution, chain_id).await?;
-        Ok(Self { execution, chain_id, key, config, nonces: Nonces::default() })
+        Ok(Self { execution, chain_id, key, config, nonces: Nonces::default(), turns: None })
+    }
+
+    /// From here on, this sender and its clones prepare a transaction only when the one before is dropped. One that is taken up from an
+    /// earlier process waits for nobody.
+    #[must_use]
+    pub fn one_at_a_time(self) -> Self {
+        Self { turns: Some(Arc::new(Semaphore::new(1))), ..self }
     }
 
     /// Who pays.
@@ -189,6 +201,10 @@ impl Sender {
     ///
     /// Errors: [`Error::InsufficientBalance`], [`Error::FeeCap`], [`Error::Reverted`] when the call would fail now.
     pub async fn prepare(&self, request: TxRequest) -> Result<Tracked, Error> {
+        let turn = match &self.turns {
+            Some(turns) => Some(turns.clone().acquire_owned().await.map_err(|_| Error::Thread("taking turns"))?),
+            None => None,
+        };
         let market = self.market().await?;
         let fees = first_fees(&market, request.sidecar.is_some(), &self.config).map_err(|above| Error::FeeCap {
             unit: above.unit,
@@ -204,7 +220,7 @@ impl Sender {
         let lease = self.nonces.take(self.next_nonce().await?);
         let (raw, hash) = self.sign(&request, lease.nonce(), gas_limit, &fees).await?;
         let record = SendRecord { nonce: lease.nonce(), tx_hashes: vec![hash], fees };
-        Ok(Tracked { request, record, raw: Some(raw), state: State::new(Phase::Prepared), _lease: lease })
+        Ok(Tracked { request, record, raw: Some(raw), state: State::new(Phase::Prepared), _lease: lease, _turn: turn })
     }
 
     /// Takes up a transaction that an earlier process prepared. `request` must be the same.
@@ -212,7 +228,9 @@ impl Sender {
     /// It may have been sent or not; it is given the usual time to be included before a raised attempt replaces it.
     pub fn resume(&self, request: TxRequest, record: SendRecord) -> Tracked {
         let lease = self.nonces.take_again(record.nonce);
-        Tracked { request, record, raw: None, state: State::new(Phase::Sent { since: None }), _lease: lease }
+        let turn = self.turns.as_ref().and_then(|turns| turns.clone().try_acquire_owned().ok());
+        let state = State::new(Phase::Sent { since: None });
+        Tracked { request, record, raw: None, state, _lease: lease, _turn: turn }
     }
 
     /// Does the next thing that the transaction needs: broadcast, look, raise fees, broadcast again after a reorg.
