@@ -110,6 +110,9 @@ pub(crate) struct Options {
     /// go on. Needs --sequencers of 2 or more.
     #[arg(long)]
     processes: bool,
+    /// Length of an epoch of the sequencers, seconds: then the seats that are locked by then take over. 20 to 31,536,000.
+    #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(20..=31_536_000))]
+    epoch_s: u64,
     /// Depth below the L1 head that L2 builds on. Reorganisations of L1 up to it never touch an executed block.
     #[arg(long, default_value_t = 1)]
     l1_confirmations: u64,

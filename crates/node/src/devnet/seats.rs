@@ -24,9 +24,6 @@ const REGISTRATION_SEAT_S: u64 = 3;
 const LEAD_S: u64 = 2;
 /// The epoch with which the chain begins.
 const FIRST_EPOCH: u32 = 0;
-/// Length of an epoch, seconds: longer than a devnet lives, because committees do not change yet.
-const EPOCH_S: u64 = 365 * 86_400;
-
 /// Length of a turn to post, and the silence after which the next seat takes over, seconds.
 const TURN_S: u64 = 20;
 const TAKEOVER_S: u64 = 4;
@@ -42,7 +39,7 @@ pub(super) async fn register(
     let params = SequencersParams {
         first_cutoff_delay_seconds: REGISTRATION_S + REGISTRATION_SEAT_S * u64::from(options.sequencers),
         snapshot_lead_seconds: LEAD_S,
-        epoch_seconds: EPOCH_S,
+        epoch_seconds: options.epoch_s,
         turn_seconds: TURN_S,
         takeover_seconds: TAKEOVER_S,
         ..SequencersParams::devnet()
