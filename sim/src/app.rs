@@ -1,7 +1,7 @@
 //! The model application of a seat: it proposes, judges, stores, and passes transactions on, as `sequencer` does.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,6 +11,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes};
 use commonware_runtime::Clock;
+use parking_lot::Mutex;
 use sluice_ordering::{Event, Message, Peers, Reason, Round, To};
 use sluice_simplex::{Committee, Committees};
 use sluice_types::{Height, L1Number, L2Number, OrderedBlock, RollupId, RollupSection};
@@ -32,6 +33,12 @@ const GOSSIP_MS: u64 = 500;
 /// Most transactions in a block.
 const TRANSACTIONS_MAX: usize = 64;
 
+/// The first height whose state is wrong for one that diverges.
+pub(crate) const DIVERGES_AT: u64 = 12;
+
+/// The committees that L1 knows, by epoch: of the plan's changes, as they were settled.
+pub(crate) type Registry = Arc<Mutex<BTreeMap<u64, Committee>>>;
+
 /// How an application behaves as a proposer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manners {
@@ -40,6 +47,8 @@ pub(crate) enum Manners {
     Censor,
     /// Says that an earlier block was executed to something else.
     WrongState,
+    /// Executes all blocks from [`DIVERGES_AT`] on to something else, and believes it.
+    Diverged,
     /// Orders again what is ordered.
     Repeater,
     /// Takes the newest L1 block and a time ahead of all clocks.
@@ -58,9 +67,9 @@ pub(crate) struct App {
     pub(crate) skew_ms: i64,
     /// How late it sees L1 now; shared, because that changes.
     pub(crate) l1_lag_ms: Arc<AtomicU64>,
-    /// How the committee changes, and whom to tell when that is known here.
-    pub(crate) change: Option<Change>,
-    pub(crate) next: Option<Committee>,
+    /// How the committee changes, what L1 knows of it, and whom to tell when that is known here.
+    pub(crate) changes: Vec<Change>,
+    pub(crate) registry: Registry,
     pub(crate) committees: Committees,
     /// Longest time until a block is durable.
     pub(crate) storing_ms_max: u64,
@@ -93,6 +102,8 @@ struct Memory {
     storing: VecDeque<(u64, Arc<OrderedBlock>, oneshot::Sender<()>)>,
     waiting: Vec<Waiting>,
     gossip_ms: u64,
+    /// Of so many changes the engine was told.
+    changes_known: usize,
 }
 
 impl App {
@@ -104,6 +115,9 @@ impl App {
     /// Works until the engine is gone.
     pub(crate) async fn run<E: Clock>(mut self, clock: E) {
         let mut memory = Memory::default();
+        if self.manners == Manners::Diverged {
+            memory.chain = Chain::diverging(DIVERGES_AT);
+        }
         for block in self.disk.lock().durable.clone() {
             memory.chain.push(block).expect("what was stored fits together");
         }
@@ -156,7 +170,7 @@ impl App {
                 }
                 self.judge(memory, now_ms);
             }
-            Event::Evidence(evidence) => self.disk.lock().evidence.push(evidence),
+            Event::Evidence(evidence) => self.disk.lock().evidence.push((now_ms, evidence)),
         }
     }
 
@@ -175,7 +189,7 @@ impl App {
     fn view<'a>(&'a self, chain: &'a Chain, now_ms: u64) -> View<'a> {
         let lag = self.l1_lag_ms.load(Ordering::Relaxed);
         let (clock_ms, l1_ms) = (now_ms.saturating_add_signed(self.skew_ms), now_ms.saturating_sub(lag));
-        View { chain, clock_ms, l1: &self.l1, l1_ms, change: self.change }
+        View { chain, clock_ms, l1: &self.l1, l1_ms, changes: &self.changes }
     }
 
     fn propose(&self, chain: &Chain, question: &Question, now_ms: u64) -> Option<OrderedBlock> {
@@ -232,7 +246,7 @@ impl App {
                 _ => self.l1.hash(origin, now_ms),
             },
             beneficiary: Address::with_last_byte(u8::try_from(self.seat).expect("seats are few")),
-            next_epoch: view.next_epoch(undecided, origin),
+            next_epoch: view.next_epoch(undecided, round.epoch, origin),
             sections: vec![section],
         })
     }
@@ -266,11 +280,11 @@ impl App {
 
     fn tick(&mut self, memory: &mut Memory, now_ms: u64) {
         let l1_ms = now_ms.saturating_sub(self.l1_lag_ms.load(Ordering::Relaxed));
-        if self.change.is_some_and(|change| L1::confirmed(l1_ms) >= change.l1_block)
-            && let Some(next) = self.next.take()
-        {
-            self.committees.insert(next);
+        let known = self.changes.iter().take_while(|change| L1::confirmed(l1_ms) >= change.l1_block).count();
+        for change in self.changes.iter().take(known).skip(memory.changes_known) {
+            self.committees.insert(self.registry.lock()[&change.epoch].clone());
         }
+        memory.changes_known = memory.changes_known.max(known);
         while let Some((_, block, done)) = memory.storing.pop_front_if(|(due, ..)| *due <= now_ms) {
             let mut disk = self.disk.lock();
             if block.height.0 == disk.durable.len() as u64 + 1 {

@@ -17,9 +17,16 @@ pub(crate) struct Chain {
     blocks: Vec<Arc<OrderedBlock>>,
     states: Vec<B256>,
     included: BTreeSet<u64>,
+    /// From this height on states are wrong.
+    wrong_from: Option<u64>,
 }
 
 impl Chain {
+    /// An empty one that executes blocks from a height on to something else than everybody else's.
+    pub(crate) fn diverging(height: u64) -> Self {
+        Self { wrong_from: Some(height), ..Self::default() }
+    }
+
     /// How many blocks there are, and the height of the last.
     pub(crate) fn height(&self) -> u64 {
         self.blocks.len() as u64
@@ -60,7 +67,11 @@ impl Chain {
             return Err(format!("height {} on {}, where {expected} on {tip} is next", block.height, block.parent));
         }
         let before = self.state(expected - 1).expect("a state for every block");
-        self.states.push(keccak256([before, block.hash()].concat()));
+        let mut state = keccak256([before, block.hash()].concat());
+        if self.wrong_from.is_some_and(|from| expected >= from) {
+            state.0[0] ^= 1;
+        }
+        self.states.push(state);
         self.included.extend(transactions(&block));
         self.blocks.push(block);
         Ok(())

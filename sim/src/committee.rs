@@ -1,6 +1,6 @@
 //! Seats with keys that everybody may know, and the engine's own view of them, made without the room under test.
 
-use std::ops::Range;
+use std::collections::BTreeSet;
 
 use alloy_primitives::Address;
 use commonware_codec::DecodeExt as _;
@@ -27,12 +27,12 @@ const CONTRACT: Address = Address::repeat_byte(0x5e);
 pub(crate) struct Seats {
     pub(crate) keys: Vec<SeatKeys>,
     pub(crate) members: Vec<ed25519::PublicKey>,
-    /// Seats next to each other, so that their order in the committee is the same.
-    epochs: Vec<(u64, Range<usize>)>,
+    /// Ascending, so that their order in the committee is the same.
+    epochs: Vec<(u64, Vec<usize>)>,
 }
 
 impl Seats {
-    pub(crate) fn new(count: usize, epochs: Vec<(u64, Range<usize>)>) -> Self {
+    pub(crate) fn new(count: usize, epochs: Vec<(u64, Vec<usize>)>) -> Self {
         let secret = |seat: usize, kind: u8| {
             // Below the order of the curve, and not zero.
             let mut secret = [0; 32];
@@ -47,20 +47,32 @@ impl Seats {
     }
 
     /// Who is in the committee of an epoch.
-    pub(crate) fn of(&self, epoch: u64) -> Option<Range<usize>> {
-        self.epochs.iter().find(|(of, _)| *of == epoch).map(|(_, seats)| seats.clone())
+    pub(crate) fn of(&self, epoch: u64) -> Option<&[usize]> {
+        self.epochs.iter().find(|(of, _)| *of == epoch).map(|(_, seats)| seats.as_slice())
+    }
+
+    /// The epochs, and who is in the committee of each.
+    pub(crate) fn epochs(&self) -> &[(u64, Vec<usize>)] {
+        &self.epochs
+    }
+
+    /// Settles who is in the committee of an epoch: the planned members without these.
+    pub(crate) fn leave_out(&mut self, epoch: u64, out: &BTreeSet<usize>) {
+        for (_, seats) in self.epochs.iter_mut().filter(|(of, _)| *of == epoch) {
+            seats.retain(|seat| !out.contains(seat));
+        }
     }
 
     /// The committee of an epoch as the room under test has it.
     pub(crate) fn committee(&self, epoch: u64) -> Option<Committee> {
         let member = |keys: &SeatKeys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() };
-        let members: Vec<Member> = self.keys[self.of(epoch)?].iter().map(member).collect();
+        let members: Vec<Member> = self.of(epoch)?.iter().map(|seat| member(&self.keys[*seat])).collect();
         Some(Committee::new(epoch, CHAIN_ID, CONTRACT, &members).expect("a good committee"))
     }
 
     /// Which seat has an index in an epoch.
     pub(crate) fn seat(&self, epoch: u64, index: u32) -> Option<usize> {
-        self.of(epoch)?.nth(usize::try_from(index).ok()?)
+        self.of(epoch)?.get(usize::try_from(index).ok()?).copied()
     }
 
     /// The epochs in which a seat is.
@@ -75,9 +87,11 @@ impl Seats {
             let vote = <MinSig as Variant>::Public::decode(bytes(&keys.vote_key())).expect("a point");
             (network(keys).public_key(), vote)
         };
-        let members: BiMap<_, _> = self.keys[self.of(epoch).expect("an epoch of the plan")]
+        let members: BiMap<_, _> = self
+            .of(epoch)
+            .expect("an epoch of the plan")
             .iter()
-            .map(member)
+            .map(|seat| member(&self.keys[*seat]))
             .try_collect()
             .expect("no key comes twice");
         match seat {

@@ -23,8 +23,8 @@ pub(crate) struct Disk {
     pub(crate) wake: Option<Handle>,
     /// All that was ever handed over, by height.
     pub(crate) handed_over: BTreeMap<u64, (B256, Certificate)>,
-    /// All evidence that was ever told.
-    pub(crate) evidence: Vec<Evidence>,
+    /// All evidence that was ever told, and when (virtual ms).
+    pub(crate) evidence: Vec<(u64, Evidence)>,
     /// Proposals refused for ever.
     pub(crate) refused: usize,
     /// When each height came first (virtual ms).

@@ -31,7 +31,8 @@ const SECRET: Duration = Duration::from_millis(80);
 pub(crate) struct Equivocator {
     pub(crate) scheme: Scheme,
     pub(crate) members: Vec<PublicKey>,
-    pub(crate) seat: usize,
+    /// Its place among them.
+    pub(crate) index: usize,
     pub(crate) epoch: Epoch,
     /// Hears what it says before all.
     pub(crate) spoken: Spoken,
@@ -110,7 +111,7 @@ impl Equivocator {
     /// Proposes two blocks if it is the leader and knows what to build on.
     fn propose(&self, seen: &mut Seen, now: SystemTime, votes: &mut Lane, blocks: &mut Plain) {
         let view = seen.over.next();
-        let leads = (self.epoch.get().wrapping_add(view.get()) % self.members.len() as u64) == self.seat as u64;
+        let leads = (self.epoch.get().wrapping_add(view.get()) % self.members.len() as u64) == self.index as u64;
         if !leads || seen.proposed.contains_key(&view) {
             return;
         }
@@ -138,7 +139,7 @@ impl Equivocator {
             .members
             .iter()
             .enumerate()
-            .filter(|(seat, _)| *seat != self.seat)
+            .filter(|(index, _)| *index != self.index)
             .map(|(_, key)| key.clone())
             .collect();
         let halves = others.split_at(others.len() / 2);

@@ -122,6 +122,9 @@ fn certificates(world: &World) -> Vec<String> {
 /// When all is well everybody grows, and what clients gave is ordered.
 fn progress(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
+    if world.plan.stops {
+        return broken;
+    }
     let [first, last] = world.marks.highest[..] else { return vec!["the run was not looked at".into()] };
     for seat in world.plan.honest() {
         let disk = world.disks[seat].lock();
@@ -150,7 +153,7 @@ fn progress(world: &World) -> Vec<String> {
 }
 
 /// How long each transaction that a client gave to a seat took to be handed over there, and when it was given.
-fn waits(disk: &Disk, chain: &Chain) -> Vec<(u64, u64)> {
+pub(crate) fn waits(disk: &Disk, chain: &Chain) -> Vec<(u64, u64)> {
     let mut all = Vec::new();
     for block in chain.blocks() {
         let came_ms = disk.came_ms.get(&block.height.0).copied().unwrap_or_default();
@@ -172,23 +175,23 @@ fn rules(world: &World) -> Vec<String> {
     let chain = world.chain(highest.expect("some are honest"));
     let end_ms = world.now_ms();
     let (mut seen, mut before) = (BTreeSet::new(), (0, 0));
-    // Whose turn it is, and up to which height.
+    // Whose turn it is, and up to which height, and whose it is then.
     let (mut epoch, mut ends) = (world.plan.epoch, None);
     for block in chain.blocks() {
         let mut wrong = |what: &str| broken.push(format!("block {} should not be in the chain: {what}", block.height));
         if block.epoch != epoch {
             wrong("it is of another epoch");
         }
-        if let Some(change) = world.plan.change.filter(|change| change.epoch == block.next_epoch) {
-            if ends.is_some() || block.l1_origin.0 < change.l1_block {
+        if let Some(change) = world.plan.changes.iter().find(|change| change.epoch == block.next_epoch) {
+            if ends.is_some() || change.epoch <= epoch || block.l1_origin.0 < change.l1_block {
                 wrong("it names the next epoch too early, or again");
             }
-            ends = Some(block.height.0 + world.plan.settings.tail.get());
+            ends = Some((block.height.0 + world.plan.settings.tail.get(), change.epoch));
         } else if block.next_epoch != 0 {
             wrong("it names an epoch that nobody knows");
         }
-        if ends == Some(block.height.0) {
-            epoch = world.plan.change.map_or(epoch, |change| change.epoch);
+        if let Some((_, next)) = ends.filter(|(last, _)| *last == block.height.0) {
+            (epoch, ends) = (next, None);
         }
         if transactions(block).any(|tx| !seen.insert(tx)) {
             wrong("it repeats a transaction");
@@ -206,7 +209,7 @@ fn rules(world: &World) -> Vec<String> {
             wrong("its L1 origin is not on L1");
         }
     }
-    if let Some(change) = world.plan.change.filter(|change| change.epoch != epoch) {
+    if let Some(change) = world.plan.changes.last().filter(|change| change.epoch != epoch) {
         broken.push(format!("the committee of epoch {} never took over", change.epoch));
     }
     broken
@@ -214,7 +217,7 @@ fn rules(world: &World) -> Vec<String> {
 
 /// Nobody who is honest proposes what the others refuse for ever.
 fn refusals(world: &World) -> Vec<String> {
-    let excused = |kind: &Kind| matches!(kind, Kind::WrongState | Kind::Repeater);
+    let excused = |kind: &Kind| matches!(kind, Kind::WrongState | Kind::Diverged | Kind::Repeater);
     if world.plan.liars.values().any(excused) {
         return Vec::new();
     }
@@ -222,8 +225,13 @@ fn refusals(world: &World) -> Vec<String> {
     refusing.map(|seat| format!("seat {seat} refused a proposal of somebody who keeps the rules")).collect()
 }
 
+/// Whom the evidence of a seat accuses, and when it was told.
+pub(crate) fn convicted(disk: &Disk, seats: &Seats) -> Vec<(u64, usize)> {
+    disk.evidence.iter().filter_map(|(at_ms, found)| Some((*at_ms, accused(found, seats)?))).collect()
+}
+
 /// Whom evidence accuses.
-pub(crate) fn accused(evidence: &Evidence, seats: &Seats) -> Option<usize> {
+fn accused(evidence: &Evidence, seats: &Seats) -> Option<usize> {
     match evidence {
         Evidence::Votes(votes) => seats.seat(votes.epoch, votes.seat),
         Evidence::Certificates(_) => None,
@@ -235,7 +243,7 @@ fn evidence(world: &World) -> Vec<String> {
     let mut broken = Vec::new();
     let mut convicted = BTreeSet::new();
     for seat in world.plan.honest() {
-        for found in &world.disks[seat].lock().evidence {
+        for (_, found) in &world.disks[seat].lock().evidence {
             let Some(culprit) = accused(found, &world.seats) else {
                 broken.push(format!("seat {seat} has evidence of another engine"));
                 continue;
@@ -257,7 +265,7 @@ fn evidence(world: &World) -> Vec<String> {
     for (seat, kind) in &world.plan.liars {
         // Twins may be of one mind, and an equivocator's epoch may end before its turn: only what is said before all convicts.
         let said = world.spoken.get(seat).is_some_and(|spoken| *kind != Kind::SplitTwins && spoken.contradicts());
-        let certain = kind.contradicts_itself() && (*kind != Kind::Equivocator || world.plan.change.is_none());
+        let certain = kind.contradicts_itself() && (*kind != Kind::Equivocator || world.plan.changes.is_empty());
         if (certain || said) && !convicted.contains(seat) {
             broken.push(format!("nobody has evidence against seat {seat}, {kind:?}"));
         }

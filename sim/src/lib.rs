@@ -15,6 +15,8 @@
 //!
 //! Invariants: the same seed gives the same run, to the last message. Nothing here reads a clock or asks for randomness.
 //!
+//! Beside seeds there are [`testnet`]s: named trials, each with a judgement of its own, and a report for a person.
+//!
 //! Start reading at [`run`], then `plan.rs` and `laws.rs`.
 
 mod app;
@@ -29,7 +31,10 @@ mod network;
 mod plan;
 mod rules;
 mod spoken;
+pub mod testnet;
+mod trace;
 mod world;
 
-pub use plan::{Kind, Plan, Scenario};
+pub use plan::{Kind, Plan, STEADY_PART_MS, Scenario};
+pub use trace::{Decided, Trace};
 pub use world::{Outcome, run};

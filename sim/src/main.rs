@@ -1,7 +1,7 @@
 //! Runs seeds and says what happened.
 
 use clap::Parser;
-use sluice_sim::{Plan, Scenario, run};
+use sluice_sim::{Plan, STEADY_PART_MS, Scenario, run};
 
 /// Simulates networks of sequencers. A run that breaks a law ends the program with an error.
 #[derive(Debug, Parser)]
@@ -73,7 +73,7 @@ fn figures() -> std::process::ExitCode {
             spent / u32::try_from(blocks).expect("a run is short") / u32::try_from(seats).expect("seats are few");
         println!(
             "| {seats} | {:.1} | {} ms | {} ms | {:.2} ms |",
-            blocks as f64 / plan.seconds(),
+            outcome.trace.blocks_per_second(STEADY_PART_MS),
             part(50),
             part(99),
             per_block.as_secs_f64() * 1_000.0

@@ -1,6 +1,9 @@
 //! The simulated network: its channels, its links, and seats that share one name.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::{
@@ -12,7 +15,10 @@ use commonware_runtime::{IoBuf, Quota, Supervisor as _, deterministic::Context};
 use commonware_utils::{NZU32, NZUsize, Probability};
 use sluice_simplex::{BLOCK_BYTES_MAX, Channels, SEATS_MAX};
 
-use crate::{plan::Weather, spoken::Spoken};
+use crate::{
+    plan::{SLOW_MS, Weather},
+    spoken::Spoken,
+};
 
 /// Room for a block and what goes around it.
 const MESSAGE_BYTES_MAX: usize = 2 * BLOCK_BYTES_MAX;
@@ -65,8 +71,10 @@ impl Net {
 
     /// Makes all links so.
     pub(crate) async fn set(&self, weather: Weather) {
-        let link = Link {
-            latency: std::time::Duration::from_millis(weather.latency_ms),
+        let link = |a: usize, b: usize| Link {
+            latency: std::time::Duration::from_millis(
+                weather.latency_ms + if ((weather.slow >> a) | (weather.slow >> b)) & 1 == 1 { SLOW_MS } else { 0 },
+            ),
             jitter: std::time::Duration::from_millis(weather.jitter_ms),
             success_rate: Probability::new(100 - weather.loss_percent, 100).expect("loss is a part of a hundred"),
         };
@@ -75,25 +83,52 @@ impl Net {
                 // There may be none, and then there is nothing to remove.
                 let _ = self.oracle.remove_link(from.clone(), to.clone()).await;
                 if (weather.cut >> a) & 1 == (weather.cut >> b) & 1 {
-                    self.oracle.add_link(from.clone(), to.clone(), link.clone()).await.expect("it was just removed");
+                    self.oracle.add_link(from.clone(), to.clone(), link(a, b)).await.expect("it was just removed");
                 }
             }
         }
     }
 }
 
+/// What a seat sent: messages and their bytes, each as often as there are others whom it was sent to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent(Arc<[AtomicU64; 2]>);
+
+impl Sent {
+    fn add(&self, recipients: usize, bytes: usize) {
+        self.0[0].fetch_add(recipients as u64, Ordering::Relaxed);
+        self.0[1].fetch_add((recipients * bytes) as u64, Ordering::Relaxed);
+    }
+
+    /// How many messages, and how many bytes.
+    pub(crate) fn sums(&self) -> (u64, u64) {
+        let [messages, bytes] = [0, 1].map(|index: usize| self.0[index].load(Ordering::Relaxed));
+        (messages, bytes)
+    }
+}
+
+/// Whoever listens to what a seat says.
+#[derive(Clone, Default)]
+pub(crate) struct Ears {
+    /// Its votes.
+    pub(crate) spoken: Spoken,
+    /// How much it is.
+    pub(crate) sent: Sent,
+    /// How many hear what is said to all.
+    pub(crate) others: usize,
+}
+
 /// Divides channels between two that have the same name. One that has its name to itself takes the first half.
-/// `spoken` hears the votes that they send.
 pub(crate) fn divide(
     context: &Context,
     plain: Vec<Plain>,
     [first, second]: [Audience; 2],
-    spoken: &Spoken,
+    ears: &Ears,
 ) -> [Channels<impl commonware_p2p::Sender<PublicKey = PublicKey>, Receiver<PublicKey>>; 2] {
     let audiences = Arc::new([first.clone(), second.clone()]);
     let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
     for (channel, (sender, receiver)) in plain.into_iter().enumerate() {
-        let route = forwarder(audiences.clone(), (channel == VOTES).then(|| spoken.clone()));
+        let route = forwarder(audiences.clone(), ears.clone(), channel == VOTES);
         let (to_first, to_second) = (first.clone(), second.clone());
         let (one, other) = sender.split_with(route);
         let (first, second) = receiver.split_with(context.child("divided"), move |(from, _): &(PublicKey, IoBuf)| {
@@ -128,13 +163,20 @@ pub(crate) async fn lanes(context: &Context, (sender, receiver): Plain, epochs: 
 /// Who gets what a half sends.
 fn forwarder(
     audiences: Arc<[Audience; 2]>,
-    spoken: Option<Spoken>,
+    ears: Ears,
+    votes: bool,
 ) -> impl Fn(SplitOrigin, &Recipients<PublicKey>, &IoBuf) -> Option<Recipients<PublicKey>> + Send + Sync + Clone + 'static
 {
     move |origin, recipients, message| {
-        if let Some(spoken) = &spoken {
-            spoken.hear(message);
+        if votes {
+            ears.spoken.hear(message);
         }
+        let count = match recipients {
+            Recipients::All => ears.others,
+            Recipients::Some(some) => some.len(),
+            Recipients::One(_) => 1,
+        };
+        ears.sent.add(count, message.len());
         let half = match origin {
             SplitOrigin::Primary => &audiences[0],
             SplitOrigin::Secondary => &audiences[1],

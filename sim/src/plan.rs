@@ -1,6 +1,6 @@
 //! What a seed stands for: who takes part, who lies, what breaks and when.
 
-use std::{collections::BTreeMap, fmt, num::NonZeroU64, ops::Range, time::Duration};
+use std::{collections::BTreeMap, fmt, num::NonZeroU64, time::Duration};
 
 use sluice_simplex::Settings;
 
@@ -40,6 +40,8 @@ pub enum Kind {
     Censor,
     /// Says that an earlier block was executed to something else.
     WrongState,
+    /// Executes all blocks from some height on to something else, and believes it.
+    Diverged,
     /// Orders again what is ordered.
     Repeater,
     /// Takes the newest L1 block and a time ahead of all clocks.
@@ -49,7 +51,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    /// Those that a seed chooses from.
+    const DRAWN: [Self; 12] = [
         Self::Equivocator,
         Self::Conflicter,
         Self::Nuller,
@@ -83,7 +86,12 @@ pub(crate) struct Weather {
     pub(crate) loss_percent: u64,
     /// Seats whose bit is set hear nothing from those whose bit is not.
     pub(crate) cut: u64,
+    /// What seats whose bit is set say and hear takes [`SLOW_MS`] longer.
+    pub(crate) slow: u64,
 }
+
+/// How much longer messages from and to a slow seat take.
+pub(crate) const SLOW_MS: u64 = 600;
 
 /// What is done to the network at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,15 +108,18 @@ pub(crate) enum Action {
     LateL1(usize, u64),
     /// A client gives a transaction to a seat.
     Give(usize, u64),
+    /// L1 settles who is in the committee of an epoch: of the planned members those against whom nobody has evidence. To be done before
+    /// the L1 block that makes that committee known is final.
+    Cutoff(u64),
 }
 
 /// Another committee takes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// Its epoch.
+    /// Its epoch, above those of all changes before.
     pub(crate) epoch: u64,
-    /// So many of the first seats go, and so many of the last come.
-    pub(crate) seats: usize,
+    /// Who is in it, ascending.
+    pub(crate) members: Vec<usize>,
     /// The L1 block that makes it known, and from which on it may begin.
     pub(crate) l1_block: u64,
 }
@@ -126,8 +137,12 @@ pub struct Plan {
     pub liars: BTreeMap<usize, Kind>,
     /// The first committee's epoch.
     pub(crate) epoch: u64,
-    /// How the committee changes.
-    pub(crate) change: Option<Change>,
+    /// Who is in it, ascending.
+    pub(crate) first: Vec<usize>,
+    /// How the committee changes, in order of epochs.
+    pub(crate) changes: Vec<Change>,
+    /// Whether the network must stop: too many seats are not what they should be.
+    pub(crate) stops: bool,
     /// How the engines work.
     pub(crate) settings: Settings,
     /// When everything is repaired.
@@ -152,6 +167,8 @@ pub struct Plan {
 pub(crate) const STEADY_MS: u64 = 6_000;
 /// So long before its end clients stop, so that all they gave is ordered.
 const STEADY_STOP_MS: u64 = 700;
+/// The part of a run with steady work in which it is steady (virtual ms): all have started, and clients still send.
+pub const STEADY_PART_MS: (u64, u64) = (1_500, STEADY_MS - STEADY_STOP_MS);
 /// Milliseconds between two clients of steady work, who go from seat to seat.
 const STEADY_GIVE_MS: usize = 7;
 
@@ -184,23 +201,25 @@ impl Plan {
         let mut dice = Dice::new(seed, 1);
         let members = [4, 4, 4, 4, 4, 4, 5, 6, 7, 10][dice.index(10)];
         let epoch = dice.between(0, 4);
-        let change = dice.percent(CHANGES_PERCENT).then(|| Change {
-            epoch: epoch + dice.between(1, 3),
-            seats: dice.index(members * 2 / 3 + 1),
-            l1_block: L1::head(dice.between(0, TROUBLE.1)),
+        let change = dice.percent(CHANGES_PERCENT).then(|| {
+            let epoch = epoch + dice.between(1, 3);
+            // So many of the first seats go, and so many of the last come.
+            let come = dice.index(members * 2 / 3 + 1);
+            Change { epoch, members: (come..members + come).collect(), l1_block: L1::head(dice.between(0, TROUBLE.1)) }
         });
-        let seats = members + change.map_or(0, |change| change.seats);
+        let seats = change.as_ref().and_then(|change| change.members.last()).map_or(members, |last| last + 1);
         let lies = matches!(scenario, Scenario::Byzantine | Scenario::Mixed);
         let breaks = matches!(scenario, Scenario::Faults | Scenario::Mixed);
         let mut liars = BTreeMap::new();
         if lies {
             for _ in 0..dice.between(0, (members as u64 - 1) / 3 + 1).max(u64::from(scenario == Scenario::Byzantine)) {
                 // The same seat twice: then it is one liar less.
-                liars.insert(dice.index(members), Kind::ALL[dice.index(Kind::ALL.len())]);
+                liars.insert(dice.index(members), Kind::DRAWN[dice.index(Kind::DRAWN.len())]);
             }
         }
         let latency_ms = dice.between(5, 60);
-        let good = Weather { latency_ms, jitter_ms: dice.between(0, latency_ms / 3 + 1), loss_percent: 0, cut: 0 };
+        let jitter_ms = dice.between(0, latency_ms / 3 + 1);
+        let good = Weather { latency_ms, jitter_ms, loss_percent: 0, cut: 0, slow: 0 };
         let (from, heal) = TROUBLE;
         let end = heal + QUIET_MS;
         let mut actions = Vec::new();
@@ -218,7 +237,9 @@ impl Plan {
             seats,
             liars,
             epoch,
-            change,
+            first: (0..members).collect(),
+            changes: change.into_iter().collect(),
+            stops: false,
             settings: slow(),
             heal: Duration::from_millis(heal),
             end: Duration::from_millis(end),
@@ -233,40 +254,43 @@ impl Plan {
 
     /// So many honest seats with the node's own settings, links of `latency_ms` one way, and always something to order.
     pub fn steady(seats: usize, latency_ms: u64) -> Self {
-        let end_ms = STEADY_MS;
         let give = |at_ms: u64| {
             let seat = usize::try_from(at_ms).expect("a run is short") / STEADY_GIVE_MS % seats;
             (at_ms, Action::Give(seat, at_ms))
         };
         Self {
-            seed: 0,
+            actions: (0..STEADY_MS - STEADY_STOP_MS).step_by(STEADY_GIVE_MS).map(give).collect(),
+            ..Self::quiet(0, seats, (latency_ms, STEADY_MS))
+        }
+    }
+
+    /// So many honest seats with the node's own settings, links of `latency_ms` one way, for `end_ms`. Nothing is done to them.
+    pub(crate) fn quiet(seed: u64, seats: usize, (latency_ms, end_ms): (u64, u64)) -> Self {
+        Self {
+            seed,
             scenario: Scenario::Calm,
             seats,
             liars: BTreeMap::new(),
             epoch: 1,
-            change: None,
+            first: (0..seats).collect(),
+            changes: Vec::new(),
+            stops: false,
             settings: Settings::default(),
             heal: Duration::ZERO,
             end: Duration::from_millis(end_ms),
             skew_ms: vec![0; seats],
             storing_ms_max: 0,
             l1_lag_ms_max: 0,
-            good: Weather { latency_ms, jitter_ms: 0, loss_percent: 0, cut: 0 },
+            good: Weather { latency_ms, jitter_ms: 0, loss_percent: 0, cut: 0, slow: 0 },
             hang_up: true,
-            actions: (0..end_ms - STEADY_STOP_MS).step_by(STEADY_GIVE_MS).map(give).collect(),
+            actions: Vec::new(),
         }
     }
 
-    /// How long the run takes in its own time, in seconds.
-    pub const fn seconds(&self) -> f64 {
-        self.end.as_secs_f64()
-    }
-
     /// The epochs, and which seats are the committee of each.
-    pub(crate) fn epochs(&self) -> Vec<(u64, Range<usize>)> {
-        let come = self.change.map_or(0, |change| change.seats);
-        let mut epochs = vec![(self.epoch, 0..self.seats - come)];
-        epochs.extend(self.change.map(|change| (change.epoch, change.seats..self.seats)));
+    pub(crate) fn epochs(&self) -> Vec<(u64, Vec<usize>)> {
+        let mut epochs = vec![(self.epoch, self.first.clone())];
+        epochs.extend(self.changes.iter().map(|change| (change.epoch, change.members.clone())));
         epochs
     }
 
@@ -320,8 +344,8 @@ fn trouble(
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed {} ({:?}): {} seats", self.seed, self.scenario, self.seats)?;
-        if let Some(Change { epoch, seats, .. }) = self.change {
-            write!(f, ", {seats} of them from epoch {epoch} on instead of the first {seats}")?;
+        for Change { epoch, members, .. } in &self.changes {
+            write!(f, ", from epoch {epoch} on {members:?}")?;
         }
         for (seat, kind) in &self.liars {
             write!(f, ", {seat} {kind:?}")?;

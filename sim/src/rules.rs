@@ -35,14 +35,16 @@ pub(crate) struct View<'a> {
     /// Up to when it knows L1.
     pub(crate) l1_ms: u64,
     /// How the committee changes.
-    pub(crate) change: Option<Change>,
+    pub(crate) changes: &'a [Change],
 }
 
 impl View<'_> {
-    /// Which epoch a block on this L1 block may name; 0 for none.
-    pub(crate) fn next_epoch(&self, undecided: &[Arc<OrderedBlock>], origin: u64) -> u64 {
-        let named = self.chain.blocks().iter().chain(undecided).any(|block| block.next_epoch != 0);
-        self.change.filter(|change| !named && change.l1_block <= origin).map_or(0, |change| change.epoch)
+    /// Which epoch a block of `epoch` on this L1 block may name; 0 for none.
+    pub(crate) fn next_epoch(&self, undecided: &[Arc<OrderedBlock>], epoch: u64, origin: u64) -> u64 {
+        let below = || undecided.iter().rev().chain(self.chain.blocks().iter().rev());
+        let named = below().take_while(|block| block.epoch == epoch).any(|block| block.next_epoch != 0);
+        let begun = self.changes.iter().filter(|change| change.epoch > epoch && change.l1_block <= origin);
+        if named { 0 } else { begun.last().map_or(0, |change| change.epoch) }
     }
 
     /// Judges a block whose height and parent are right. `undecided` are the blocks below that are not handed over.
@@ -75,7 +77,7 @@ impl View<'_> {
                 None => late = true,
             }
         }
-        if block.next_epoch != 0 && self.next_epoch(undecided, block.l1_origin.0) != block.next_epoch {
+        if block.next_epoch != 0 && self.next_epoch(undecided, block.epoch, block.l1_origin.0) != block.next_epoch {
             return Verdict::Refuse(format!("it names epoch {} as the next", block.next_epoch));
         }
         let origin = block.l1_origin.0;

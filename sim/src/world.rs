@@ -16,28 +16,31 @@ use commonware_consensus::{
 use commonware_cryptography::{Sha256, ed25519::PublicKey};
 use commonware_p2p::Sender;
 use commonware_runtime::{Clock as _, Handle, Runner as _, Spawner as _, Supervisor as _, deterministic};
+use parking_lot::Mutex;
 use sluice_ordering::EVENTS_MAX;
 use sluice_simplex::{Channels, Committees, Lines, Node, run_on};
 use sluice_types::Height;
 use tokio::sync::mpsc;
 
 use crate::{
-    app::{App, Manners, milliseconds},
+    app::{App, Manners, Registry, milliseconds},
     committee::Seats,
     dice::Dice,
     disk::{Disk, SharedDisk},
     equivocator::Equivocator,
     l1::L1,
     laws,
-    network::{Audience, Net, divide, lanes},
-    plan::{Action, Kind, Plan},
+    network::{Audience, Ears, Net, Sent, divide, lanes},
+    plan::{Action, Change, Kind, Plan},
     spoken::Spoken,
+    trace::Trace,
 };
 
 /// A run that takes longer than this in its own time hangs.
 const TIMEOUT: Duration = Duration::from_secs(300);
+
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// The last height of each honest seat, by seat.
     pub heights: BTreeMap<usize, u64>,
@@ -52,6 +55,8 @@ pub struct Outcome {
     /// Milliseconds from the time of a block to its hand-over at an honest seat, of all blocks and honest seats, sorted. With clocks
     /// that are off it means little.
     pub finality_ms: Vec<u64>,
+    /// How it came to that, in detail.
+    pub trace: Trace,
     /// Equal when two runs were equal.
     pub state: String,
     /// Laws that were broken. Empty, or something is wrong.
@@ -73,6 +78,9 @@ pub(crate) struct World {
     pub(crate) l1: Arc<L1>,
     net: Net,
     pub(crate) disks: Vec<SharedDisk>,
+    /// What each honest seat sent.
+    pub(crate) sent: Vec<Sent>,
+    registry: Registry,
     l1_lag_ms: Vec<Arc<AtomicU64>>,
     processes: BTreeMap<usize, Handle<()>>,
     /// What seats that run twice say when all is well.
@@ -94,7 +102,26 @@ impl World {
         let l1_lag_ms =
             (0..plan.seats).map(|_| Arc::new(AtomicU64::new(dice.between(0, plan.l1_lag_ms_max + 1)))).collect();
         let (processes, spoken, marks) = (BTreeMap::new(), BTreeMap::new(), laws::Marks::default());
-        Self { context, plan, seats, l1, net, disks, l1_lag_ms, processes, spoken, boots: 0, origin_ms: 0, marks }
+        let sent = (0..plan.seats).map(|_| Sent::default()).collect();
+        let known = |change: &Change| (change.epoch, seats.committee(change.epoch).expect("an epoch of the plan"));
+        let registry = Registry::new(Mutex::new(plan.changes.iter().map(known).collect()));
+        let (boots, origin_ms) = (0, 0);
+        Self {
+            context,
+            plan,
+            seats,
+            l1,
+            net,
+            disks,
+            sent,
+            registry,
+            l1_lag_ms,
+            processes,
+            spoken,
+            boots,
+            origin_ms,
+            marks,
+        }
     }
 
     async fn run(mut self) -> Outcome {
@@ -107,8 +134,9 @@ impl World {
         }
         self.origin_ms = milliseconds(self.context.current());
         for (at_ms, action) in self.plan.actions.clone() {
-            // Clients go on while all is repaired.
-            if Duration::from_millis(at_ms) > self.plan.heal && !matches!(action, Action::Give(..)) {
+            // Clients and L1 go on while all is repaired.
+            if Duration::from_millis(at_ms) > self.plan.heal && !matches!(action, Action::Give(..) | Action::Cutoff(_))
+            {
                 continue;
             }
             if self.now_ms() < self.origin_ms + at_ms && Duration::from_millis(at_ms) > self.plan.heal {
@@ -178,6 +206,13 @@ impl World {
             Action::Boot(seat) if self.processes.contains_key(&seat) => {}
             Action::Boot(seat) => self.boot(seat).await,
             Action::Links(weather) => self.net.set(weather).await,
+            Action::Cutoff(epoch) => {
+                let out = self.plan.honest().flat_map(|seat| laws::convicted(&self.disks[seat].lock(), &self.seats));
+                let out = out.map(|(_, culprit)| culprit).collect();
+                self.seats.leave_out(epoch, &out);
+                let committee = self.seats.committee(epoch).expect("an epoch of the plan");
+                self.registry.lock().insert(epoch, committee);
+            }
             Action::LateL1(seat, lag_ms) => self.l1_lag_ms[seat].store(lag_ms, Ordering::Relaxed),
             Action::Give(seat, tx) => {
                 let now_ms = self.now_ms();
@@ -194,10 +229,16 @@ impl World {
     /// Starts an honest seat on its files.
     async fn boot(&mut self, seat: usize) {
         let plain = self.net.channels(seat).await;
-        let [channels, _] = divide(&self.context, plain, [None, Some(Vec::new())], &Spoken::default());
+        let [channels, _] = divide(&self.context, plain, [None, Some(Vec::new())], &self.ears(seat));
         let disk = self.disks[seat].clone();
         let process = self.launch(seat, (format!("seat{seat}"), disk, Manners::Honest), channels);
         self.processes.insert(seat, process);
+    }
+
+    /// Who listens to a seat.
+    fn ears(&self, seat: usize) -> Ears {
+        let spoken = self.spoken.get(&seat).cloned().unwrap_or_default();
+        Ears { spoken, sent: self.sent[seat].clone(), others: self.plan.seats - 1 }
     }
 
     fn launch<S: Sender<PublicKey = PublicKey>>(
@@ -212,7 +253,6 @@ impl World {
         let (events, receive) = mpsc::channel(EVENTS_MAX);
         disk.lock().wake = Some(handle);
         let committees = Committees::new(self.seats.committee(self.plan.epoch).expect("the first"));
-        let next = self.plan.change.and_then(|change| self.seats.committee(change.epoch));
         let node = Node {
             keys: self.seats.keys[seat].clone(),
             committees: committees.clone(),
@@ -228,8 +268,8 @@ impl World {
             l1: self.l1.clone(),
             skew_ms: self.plan.skew_ms[seat],
             l1_lag_ms: self.l1_lag_ms[seat].clone(),
-            change: self.plan.change,
-            next,
+            changes: self.plan.changes.clone(),
+            registry: self.registry.clone(),
             committees,
             storing_ms_max: self.plan.storing_ms_max,
             events: receive,
@@ -257,6 +297,7 @@ impl World {
         let manners = match kind {
             Kind::Censor => Manners::Censor,
             Kind::WrongState => Manners::WrongState,
+            Kind::Diverged => Manners::Diverged,
             Kind::Repeater => Manners::Repeater,
             Kind::Hasty => Manners::Hasty,
             _ => Manners::Honest,
@@ -300,19 +341,25 @@ impl World {
                 let members = self.seats.of(self.plan.epoch).expect("the first");
                 let liar = Equivocator {
                     scheme: scheme(self.plan.epoch),
-                    members: self.seats.members[members].to_vec(),
-                    seat,
+                    members: members.iter().map(|member| self.seats.members[*member].clone()).collect(),
+                    index: members.iter().position(|member| *member == seat).expect("liars are in the first committee"),
                     epoch: Epoch::new(self.plan.epoch),
                     spoken: self.spoken.entry(seat).or_default().clone(),
                     l1_origin: (0, self.l1.hash(0, 0)),
                 };
                 context.spawn(move |clock| liar.run(clock, [votes, certificates], blocks));
             }
-            Kind::Twins | Kind::SplitTwins | Kind::Censor | Kind::WrongState | Kind::Repeater | Kind::Hasty => {
+            Kind::Twins
+            | Kind::SplitTwins
+            | Kind::Censor
+            | Kind::WrongState
+            | Kind::Diverged
+            | Kind::Repeater
+            | Kind::Hasty => {
                 let audiences = self.audiences(seat, kind);
                 let twice = matches!(kind, Kind::Twins | Kind::SplitTwins);
-                let spoken = self.spoken.entry(seat).or_default().clone();
-                let [first, second] = divide(&context, plain_channels, audiences, &spoken);
+                self.spoken.entry(seat).or_default();
+                let [first, second] = divide(&context, plain_channels, audiences, &self.ears(seat));
                 self.launch(seat, (format!("liar{seat}"), Arc::default(), manners), first);
                 if twice {
                     self.launch(seat, (format!("twin{seat}"), Arc::default(), manners), second);
@@ -344,8 +391,8 @@ impl World {
         for seat in self.plan.honest() {
             let chain = self.chain(seat);
             let disk = self.disks[seat].lock();
-            for found in disk.evidence.iter().filter_map(|found| laws::accused(found, &self.seats)) {
-                *evidence.entry(found).or_default() += 1;
+            for (_, culprit) in laws::convicted(&disk, &self.seats) {
+                *evidence.entry(culprit).or_default() += 1;
             }
             heights.insert(seat, disk.tip());
             let came = disk.durable.iter().filter_map(|block| Some((block, disk.came_ms.get(&block.height.0)?)));
@@ -362,6 +409,7 @@ impl World {
             restarts,
             ordered_ms_max,
             finality_ms,
+            trace: Trace::of(self),
             state: self.context.auditor().state(),
             broken,
         }
