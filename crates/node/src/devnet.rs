@@ -14,9 +14,12 @@ use sluice_devl1::{ACCOUNTS, DevL1, Kind, MNEMONIC};
 use sluice_l1::{DeployParams, Sender, SenderConfig, TxRequest};
 use sluice_types::{ChainConfig, GenesisAccount, L1Contracts, L1FeeParams};
 
-mod processes;
+mod ground;
+pub(crate) mod processes;
 mod seats;
 mod table;
+
+pub(crate) use ground::Ground;
 
 use self::{
     seats::node_config,
@@ -332,7 +335,7 @@ fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
     }
 }
 
-fn accounts() -> Vec<PrivateKeySigner> {
+pub(crate) fn accounts() -> Vec<PrivateKeySigner> {
     (0u32..)
         .zip(ACCOUNTS)
         .map(|(index, _)| {

@@ -53,6 +53,16 @@ pub enum Error {
     /// The metrics recorder.
     #[error("metrics: {0}")]
     Metrics(String),
+    /// Trials of a network failed.
+    #[error("{failed} of {all} trials failed; {} says which, and how to run them again", report.display())]
+    Trials {
+        /// So many.
+        failed: usize,
+        /// Of so many.
+        all: usize,
+        /// The report.
+        report: PathBuf,
+    },
     /// A system call.
     #[error(transparent)]
     Io(#[from] io::Error),

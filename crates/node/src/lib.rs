@@ -18,6 +18,7 @@ mod load;
 mod seat;
 mod signers;
 mod supervise;
+mod trials;
 
 pub use config::{Config, Role};
 pub use error::Error;

@@ -262,6 +262,11 @@ fn sign_call(chain_id: u64, key: &PrivateKeySigner, nonce: u64, call: Call, fee_
     (*tx.tx_hash(), tx.encoded_2718().into())
 }
 
+/// A signed transfer of nothing to its own sender: its hash, and its bytes as they are sent.
+pub(crate) fn transfer(chain_id: u64, key: &PrivateKeySigner, nonce: u64, fee_wei: u128) -> (B256, Bytes) {
+    sign_call(chain_id, key, nonce, Call::payment(key.address(), U256::ZERO), fee_wei)
+}
+
 /// A fee cap that the base fee will not reach during the run.
 async fn fee_cap_wei(client: &HttpClient) -> Result<u128, Error> {
     Ok(u128::from(quantity(client, "eth_gasPrice", rpc_params![]).await?) * 100 + 1_000_000_000)

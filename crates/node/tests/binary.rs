@@ -27,3 +27,22 @@ fn failure_is_one_sentence_and_exit_code_1() {
 fn unknown_command_is_a_mistake_of_usage() {
     assert_eq!(sluice(&["frobnicate"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_trial_that_fails_is_exit_code_1_and_a_report_that_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_str().expect("a path of letters");
+    let trial = |pause_ms: &str| {
+        sluice(&["testnet", "--round", "1", "--trial", "leader-dead", "--pause-max-ms", pause_ms, "--out", out])
+    };
+    let output = trial("1");
+    assert_eq!(output.status.code(), Some(1));
+    let (text, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("FAIL  leader-dead") && text.contains("again: sluice testnet --round 1"), "{text}");
+    assert!(error.contains("error: 1 of 1 trials failed"), "{error}");
+    let page = std::fs::read_to_string(folder.path().join("testnet.html")).expect("a report");
+    assert!(page.contains("<title>FAIL: ") && page.contains("--pause-max-ms 1"), "{page}");
+    let output = trial("2000");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("PASS  1 of 1 trials passed"));
+}

@@ -8,6 +8,7 @@ mod keys;
 mod load;
 mod node;
 mod stake;
+mod testnet;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +43,8 @@ enum Command {
     Certificate(certificate::Command),
     /// Send transfers and report what the chain did with them.
     Load(load::Options),
+    /// Try a network before it is opened: what nodes can do to each other, what many cost, how stake changes.
+    Testnet(testnet::Options),
     /// Lock seats, change them, look at them, get paid.
     #[command(subcommand)]
     Stake(stake::Command),
@@ -68,6 +71,7 @@ impl Cli {
                 Command::Bridge(command) => bridge::run(command).await,
                 Command::Certificate(command) => certificate::run(command).await,
                 Command::Load(options) => load::run(options).await,
+                Command::Testnet(options) => testnet::run(options).await,
                 Command::Stake(command) => stake::run(command).await,
                 Command::Keys(command) => keys::run(command),
                 Command::Config(command) => config::run(command),

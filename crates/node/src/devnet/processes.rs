@@ -1,6 +1,10 @@
 //! Every sequencer in a process of its own.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use sluice_types::ChainConfig;
 use tracing::warn;
@@ -26,21 +30,8 @@ pub(super) async fn run(
     let mut processes = Vec::new();
     let mut places = Vec::new();
     for index in 0..options.sequencers {
-        let port = |base: u16| if base == 0 { 0 } else { base + index };
-        let config = Config {
-            explorer_port: port(options.explorer_port),
-            metrics_port: port(options.metrics_port),
-            ..node_config(options, folder, l1, index)
-        };
-        let path = folder.join(format!("node-{index}.toml"));
-        let text = toml::to_string_pretty(&config).map_err(|error| Error::Config(error.to_string()))?;
-        write(&path, &text)?;
-        let process = tokio::process::Command::new(std::env::current_exe()?)
-            .arg("node")
-            .arg("--config")
-            .arg(&path)
-            .kill_on_drop(true)
-            .spawn()?;
+        let (config, path) = write_config(options, folder, l1, index)?;
+        let process = command(&path)?.spawn()?;
         places.push(Place {
             rpc: config.address(config.rpc_port),
             explorer: config.address(config.explorer_port),
@@ -66,8 +57,34 @@ pub(super) async fn run(
     }
 }
 
+/// Writes the config file of one of them.
+pub(super) fn write_config(
+    options: &Options,
+    folder: &Path,
+    l1: &L1Side,
+    index: u16,
+) -> Result<(Config, PathBuf), Error> {
+    let port = |base: u16| if base == 0 { 0 } else { base + index };
+    let config = Config {
+        explorer_port: port(options.explorer_port),
+        metrics_port: port(options.metrics_port),
+        ..node_config(options, folder, l1, index)
+    };
+    let path = folder.join(format!("node-{index}.toml"));
+    let text = toml::to_string_pretty(&config).map_err(|error| Error::Config(error.to_string()))?;
+    write(&path, &text)?;
+    Ok((config, path))
+}
+
+/// What starts a node from its config file, in a process that ends with this one.
+pub(crate) fn command(config: &Path) -> Result<tokio::process::Command, Error> {
+    let mut command = tokio::process::Command::new(std::env::current_exe()?);
+    command.arg("node").arg("--config").arg(config).kill_on_drop(true);
+    Ok(command)
+}
+
 /// Waits until somebody listens there.
-async fn wait_until_open(address: SocketAddr) -> Result<(), Error> {
+pub(crate) async fn wait_until_open(address: SocketAddr) -> Result<(), Error> {
     let deadline = tokio::time::Instant::now() + START_TIME_MAX;
     while tokio::net::TcpStream::connect(address).await.is_err() {
         if tokio::time::Instant::now() > deadline {
