@@ -86,7 +86,7 @@ fn alone_from_a_list_as_after_those_before_and_as_the_block_did() {
         assert_eq!(trace(&world, Some(&outcome.access_list), 0..count, look, PLENTY).unwrap(), in_order, "{look:?}");
         for (index, (traced, receipt)) in in_order.iter().zip(&outcome.receipts).enumerate() {
             let one = trace(&world, Some(&outcome.access_list), index..index + 1, look, PLENTY).unwrap();
-            assert_eq!(one, [traced.clone()], "{look:?} of {index}");
+            assert_eq!(one, std::slice::from_ref(traced), "{look:?} of {index}");
             let cumulative_gas_used = receipt.cumulative_gas_used;
             let receipt_alone = sluice_types::Receipt { cumulative_gas_used, ..traced.receipt.clone() };
             assert_eq!(receipt_alone, *receipt, "{look:?} of {index}");
@@ -98,9 +98,9 @@ fn alone_from_a_list_as_after_those_before_and_as_the_block_did() {
 }
 
 fn frames(world: &World) -> Vec<Frame> {
-    let traced = trace(world, None, 0..usize::MAX, CALLS, PLENTY).unwrap().into_iter();
+    let traced = trace(world, None, 0..usize::MAX, CALLS, PLENTY).expect("it is within its limits").into_iter();
     let calls = traced.map(|traced| match traced.trace {
-        Trace::Calls(frame) => frame,
+        Trace::Calls(frame) => *frame,
         other => panic!("{other:?}"),
     });
     calls.collect()

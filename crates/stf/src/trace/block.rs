@@ -6,7 +6,7 @@ use core::ops::Range;
 use alloy_primitives::Bytes;
 use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Receipt, StateRead};
 
-use super::{Look, Trace, TraceLimits, Watcher};
+use super::{Look, Trace, TraceLimit, TraceLimits, Watcher};
 use crate::{
     Error, Plan, Workspace,
     engine::{Engine, Failed, Reader},
@@ -53,92 +53,78 @@ pub fn trace_block<S: StateRead>(
     let reader = Reader::new(state);
     let traced = Plan::new(block.config, block.parent, block.input).and_then(|plan| {
         let wanted = wanted.start.min(plan.len())..wanted.end.min(plan.len());
-        match block.list.map(|list| alone(&plan, list, wanted.clone(), look, limits, &reader)).transpose()?.flatten() {
-            Some(traced) => Ok(traced),
-            None => in_order(&plan, wanted, look, limits, &reader),
-        }
+        let tracing = || Tracing { plan: &plan, look, limits: *limits, bytes_left: limits.bytes_max, done: Vec::new() };
+        let told = block.list.map(|list| tracing().alone(list, wanted.clone(), &reader)).transpose()?.flatten();
+        told.map_or_else(|| tracing().in_order(wanted, &reader), Ok)
     });
     traced.map_err(|error| reader.explain(error))
 }
 
-/// Each alone, from the list. `None` where something is not as the list says.
-fn alone<S: StateRead>(
-    plan: &Plan<'_>,
-    list: &BlockAccessList,
-    wanted: Range<usize>,
-    look: Look,
-    limits: &TraceLimits<'_>,
-    reader: &Reader<'_, S>,
-) -> Result<Option<Vec<TracedTransaction>>, Error<Failed>> {
-    let Some(foresight) = Foresight::new(list) else { return Ok(None) };
-    let mut workspace = Workspace::for_once();
-    let mut lane = ToldLane::new(plan, &foresight, reader, &mut workspace);
-    let mut traced = Traced::new(limits);
-    for index in wanted {
-        match lane.run_with(index, |machine| traced.watch(plan, machine, index, 0, look)) {
-            Ok((_, true)) => {}
-            Err(Error::Trace(limit)) => return Err(Error::Trace(limit)),
-            Ok((_, false)) | Err(_) => return Ok(None),
-        }
-    }
-    Ok(Some(traced.done))
-}
-
-/// After all those before.
-fn in_order<S: StateRead>(
-    plan: &Plan<'_>,
-    wanted: Range<usize>,
-    look: Look,
-    limits: &TraceLimits<'_>,
-    reader: &Reader<'_, S>,
-) -> Result<Vec<TracedTransaction>, Error<Failed>> {
-    let mut workspace = Workspace::for_once();
-    let mut engine = Engine::new(plan.rules(), plan.env(), reader, &mut workspace);
-    for (contract, call) in plan.system_calls() {
-        engine.system_call(contract, call)?;
-    }
-    let (mut traced, mut gas_used) = (Traced::new(limits), 0);
-    for index in 0..wanted.end {
-        if (limits.is_late)() {
-            return Err(Error::Trace(super::TraceLimit::Late));
-        }
-        if wanted.contains(&index) {
-            gas_used += traced.watch(plan, &mut engine.machine, index, gas_used, look)?;
-            engine.keep();
-        } else if let Ok(receipt) = plan.execute(&mut engine.machine, index, gas_used)? {
-            gas_used += receipt.gas_used;
-            engine.keep();
-        }
-    }
-    Ok(traced.done)
-}
-
 /// What was watched so far, and what may still be noted.
-struct Traced<'a> {
+struct Tracing<'a> {
+    plan: &'a Plan<'a>,
+    look: Look,
     limits: TraceLimits<'a>,
     bytes_left: usize,
     done: Vec<TracedTransaction>,
 }
 
-impl<'a> Traced<'a> {
-    const fn new(limits: &TraceLimits<'a>) -> Self {
-        Self { limits: *limits, bytes_left: limits.bytes_max, done: Vec::new() }
+impl<'a> Tracing<'a> {
+    /// Each alone, from the list. `None` where something is not as the list says.
+    fn alone<S: StateRead>(
+        mut self,
+        list: &BlockAccessList,
+        wanted: Range<usize>,
+        reader: &Reader<'_, S>,
+    ) -> Result<Option<Vec<TracedTransaction>>, Error<Failed>> {
+        let Some(foresight) = Foresight::new(list) else { return Ok(None) };
+        let mut workspace = Workspace::for_once();
+        let mut lane = ToldLane::new(self.plan, &foresight, reader, &mut workspace);
+        for index in wanted {
+            match lane.run_with(index, |machine| self.watch(machine, index, 0)) {
+                Ok((_, true)) => {}
+                Err(Error::Trace(limit)) => return Err(Error::Trace(limit)),
+                Ok((_, false)) | Err(_) => return Ok(None),
+            }
+        }
+        Ok(Some(self.done))
+    }
+
+    /// After all those before.
+    fn in_order<S: StateRead>(
+        mut self,
+        wanted: Range<usize>,
+        reader: &Reader<'_, S>,
+    ) -> Result<Vec<TracedTransaction>, Error<Failed>> {
+        let (plan, is_late) = (self.plan, self.limits.is_late);
+        let mut workspace = Workspace::for_once();
+        let mut engine = Engine::new(plan.rules(), plan.env(), reader, &mut workspace);
+        for (contract, call) in plan.system_calls() {
+            engine.system_call(contract, call)?;
+        }
+        let mut gas_used = 0;
+        for index in 0..wanted.end {
+            if is_late() {
+                return Err(Error::Trace(TraceLimit::Late));
+            }
+            if wanted.contains(&index) {
+                gas_used += self.watch(&mut engine.machine, index, gas_used)?;
+                engine.keep();
+            } else if let Ok(receipt) = plan.execute(&mut engine.machine, index, gas_used)? {
+                gas_used += receipt.gas_used;
+                engine.keep();
+            }
+        }
+        Ok(self.done)
     }
 
     /// Executes a transaction, which stays unsettled, and answers its gas.
-    fn watch<'m>(
-        &mut self,
-        plan: &Plan<'_>,
-        machine: &mut Machine<'m>,
-        index: usize,
-        gas_used: u64,
-        look: Look,
-    ) -> Result<u64, Error<Failed>>
+    fn watch<'m>(&mut self, machine: &mut Machine<'m>, index: usize, gas_used: u64) -> Result<u64, Error<Failed>>
     where
         'a: 'm,
     {
-        machine.watcher = Some(Watcher::new(look, &self.limits, self.bytes_left));
-        let executed = plan.execute(machine, index, gas_used);
+        machine.watcher = Some(Watcher::new(self.look, &self.limits, self.bytes_left));
+        let executed = self.plan.execute(machine, index, gas_used);
         let watcher = machine.watcher.take().expect("it was just put there");
         if let Some(limit) = watcher.over() {
             return Err(Error::Trace(limit));

@@ -10,7 +10,7 @@ mod state;
 mod steps;
 mod watcher;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use alloy_primitives::FixedBytes;
 use sluice_types::StateRead;
@@ -47,7 +47,7 @@ pub enum Look {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trace {
     /// The outermost call or creation.
-    Calls(Frame),
+    Calls(Box<Frame>),
     /// In order.
     Steps(Vec<Step>),
     /// By address.

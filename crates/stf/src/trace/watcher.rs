@@ -1,6 +1,6 @@
 //! Sees a transaction execute, and notes what is looked for.
 
-use alloc::{collections::BTreeMap, string::ToString};
+use alloc::{boxed::Box, collections::BTreeMap, string::ToString};
 
 use alloy_primitives::{Bytes, FixedBytes};
 use revm::{
@@ -78,7 +78,7 @@ impl<'a> Watcher<'a> {
     /// What it saw of a transaction that used so much gas, and what the outermost frame gave back.
     pub(crate) fn into_trace(self, tx: &TxEnv, gas_used: u64) -> (Trace, Bytes) {
         let trace = match self.notes {
-            Notes::Calls(calls) => Trace::Calls(calls.into_root(tx, gas_used)),
+            Notes::Calls(calls) => Trace::Calls(Box::new(calls.into_root(tx, gas_used))),
             Notes::Steps(steps) => Trace::Steps(steps.into_steps()),
             Notes::States(states) => Trace::States(states),
             Notes::Selectors(selectors) => Trace::Selectors(selectors),
