@@ -39,8 +39,7 @@ fn key(index: u32) -> PrivateKeySigner {
 }
 
 async fn sender(l1: &DevL1, index: u32) -> Sender {
-    let sender = Sender::connect(&l1.rpc_url, CHAIN, key(index), SenderConfig::default()).await.unwrap();
-    sender.one_at_a_time()
+    Sender::connect(&l1.rpc_url, CHAIN, key(index), SenderConfig::default()).await.unwrap()
 }
 
 fn secret(number: u8) -> SecretKey {
@@ -175,7 +174,8 @@ async fn nodes(l1: &DevL1, registry: &Registry, orders: &Orders) -> Vec<Node> {
     let at = *registry.contracts();
     let mut nodes = Vec::new();
     for number in 1..=4u8 {
-        let staker = Staker::new(registry.clone(), sender(l1, u32::from(number) + 1).await);
+        let sender = sender(l1, u32::from(number) + 1).await.one_at_a_time();
+        let staker = Staker::new(registry.clone(), sender);
         let (key, operator) = (secret(number).sk_to_pk().compress(), staker.operator());
         let namespace = [b"SLUICE_POP".as_slice(), &CHAIN.to_be_bytes(), at.sequencers.as_slice(), operator.as_slice()];
         let possession = secret(number).sign(&message(&namespace.concat(), &[&key]), POSSESSION_TAG, &[]);
@@ -399,7 +399,8 @@ async fn a_committee_is_stored_a_liar_slashed_epochs_paid_to_the_wei_and_who_was
     assert_eq!(registry.unassigned_wei().await.unwrap(), U256::ZERO);
 
     // Anybody claims for a seat; it gets what its blocks are worth.
-    let provider = ProviderBuilder::new().connect_http(l1.rpc_url.parse().unwrap());
+    let client = sluice_l1::http_client(&l1.rpc_url).unwrap();
+    let provider = ProviderBuilder::new().connect_reqwest(client, l1.rpc_url.parse().unwrap());
     let stranger = Staker::new(registry.clone(), payer.clone());
     let per_block = SequencersParams::devnet().tokens_per_block;
     for (place, entry) in rewards.entries.iter().enumerate() {
