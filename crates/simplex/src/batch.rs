@@ -1,4 +1,4 @@
-//! Signatures of a committee on the header of a batch, as the contract on L1 verifies them.
+//! Signatures of a committee on the header of a batch, as the contract on L1 verifies them; and what other messages of it share.
 
 use alloy_primitives::{Address, B256, U256};
 use bytes::Bytes;
@@ -50,15 +50,30 @@ impl BatchId {
 
     /// Signs as a seat. Two different batches of one index and epoch cost the stake: remember what was signed before sending it.
     pub fn sign(&self, keys: &SeatKeys) -> BatchSignature {
-        let signature = ops::sign_message::<Vote>(keys.vote(), NAMESPACE, &self.message()).encode();
-        signature.as_ref().try_into().expect("a compressed point in G1 has 48 bytes")
+        sign(keys, NAMESPACE, &self.message())
     }
 
     /// Whether the seat at this index signed.
     pub fn verify(&self, committee: &Committee, seat: u32, signature: &BatchSignature) -> bool {
-        let (Some(key), Some(signature)) = (committee.vote_key(seat), decode(signature)) else { return false };
-        ops::verify_message::<Vote>(key, NAMESPACE, &self.message(), &signature).is_ok()
+        holds((committee, seat), NAMESPACE, &self.message(), signature)
     }
+}
+
+/// Signs a message of this kind.
+pub(crate) fn sign(keys: &SeatKeys, namespace: &[u8], message: &[u8]) -> BatchSignature {
+    let signature = ops::sign_message::<Vote>(keys.vote(), namespace, message).encode();
+    signature.as_ref().try_into().expect("a compressed point in G1 has 48 bytes")
+}
+
+/// Whether the seat of a committee signed a message of this kind.
+pub(crate) fn holds(
+    (committee, seat): (&Committee, u32),
+    namespace: &[u8],
+    message: &[u8],
+    signature: &BatchSignature,
+) -> bool {
+    let (Some(key), Some(signature)) = (committee.vote_key(seat), decode(signature)) else { return false };
+    ops::verify_message::<Vote>(key, namespace, message, &signature).is_ok()
 }
 
 /// Whether so many seats are more than two thirds of the committee.

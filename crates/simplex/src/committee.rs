@@ -108,6 +108,11 @@ impl Committee {
         self.members.values().get(usize::try_from(seat).ok()?)
     }
 
+    /// What the votes of one kind sign, before the rest.
+    pub(crate) fn namespace(&self, kind: &[u8]) -> Vec<u8> {
+        [&self.namespace, kind].concat()
+    }
+
     /// The members as the engine names them.
     pub(crate) fn participants(&self) -> &Set<ed25519::PublicKey> {
         self.members.keys()

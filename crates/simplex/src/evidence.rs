@@ -49,6 +49,8 @@ impl Watch {
         let (seat, first) = match offence {
             Offence::ConflictingNotarize => vote_of(&Notarize::<Scheme, Digest>::read_cfg(&mut rest, &()).ok()?),
             Offence::ConflictingFinalize => finalize_of(&Finalize::read_cfg(&mut rest, &()).ok()?),
+            // The engine signs no batches.
+            Offence::ConflictingBatch => return None,
             Offence::NullifyFinalize => {
                 let Nullify::<Scheme> { attestation, .. } = Nullify::read_cfg(&mut rest, &()).ok()?;
                 (
@@ -59,7 +61,7 @@ impl Watch {
         };
         let (_, second) = match offence {
             Offence::ConflictingNotarize => vote_of(&Notarize::read_cfg(&mut rest, &()).ok()?),
-            Offence::ConflictingFinalize | Offence::NullifyFinalize => {
+            Offence::ConflictingFinalize | Offence::NullifyFinalize | Offence::ConflictingBatch => {
                 finalize_of(&Finalize::read_cfg(&mut rest, &()).ok()?)
             }
         };

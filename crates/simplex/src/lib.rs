@@ -40,8 +40,10 @@ mod link;
 mod messages;
 mod network;
 mod points;
+mod record;
 mod restore;
 mod turnover;
+mod votes;
 
 pub use batch::{BatchCertificate, BatchId, BatchSignature, certify, is_quorum};
 pub use block::BLOCK_BYTES_MAX;
@@ -53,3 +55,5 @@ pub use error::Error;
 pub use keys::{Registration, SeatKeys};
 pub use network::{Config, Peer, run};
 pub use points::{key_to_l1, signature_to_l1};
+pub use record::RecordId;
+pub use votes::{Chain, verify_votes};

@@ -4,6 +4,7 @@
 mod batches;
 mod certificates;
 mod committees;
+mod evidence;
 mod leaders;
 mod loopback;
 mod seats;
