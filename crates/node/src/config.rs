@@ -56,7 +56,8 @@ pub struct Config {
     /// Where a follower sends transactions that it is given. Without it, it refuses them.
     #[serde(default)]
     pub sequencer_rpc: Option<String>,
-    /// File with a secp256k1 key, hex, that posts batches on L1, and signs blocks where one sequencer orders alone. Sequencers only.
+    /// File with a secp256k1 key, hex, that posts batches on L1 and does there what a committee owes, and signs blocks where one sequencer
+    /// orders alone. Sequencers only.
     #[serde(default)]
     pub sequencer_key_file: Option<PathBuf>,
     /// How often L1 is asked for news, milliseconds. 50 to 60,000.
@@ -83,6 +84,9 @@ pub struct Config {
     /// Whom a follower takes blocks from before L1 has them. Without it, all are from L1.
     #[serde(default)]
     pub feed: Option<Feed>,
+    /// What a seat does on L1 for its committee.
+    #[serde(default)]
+    pub duties: sluice_duties::Config,
 }
 
 /// Nodes that give certified blocks.
@@ -192,6 +196,7 @@ impl Config {
         range("heartbeat_ms", self.heartbeat_ms, self.block_time_ms, 3_600_000)?;
         range("execution_workers", self.execution_workers as u64, 0, sluice_executor::WORKERS_MAX as u64)?;
         self.settle.check().map_err(Error::Config)?;
+        self.duties.check().map_err(Error::Config)?;
         if let Some(seat) = &self.seat {
             range("seat.leader_timeout_ms", seat.leader_timeout_ms, 100, 60_000)?;
             range("seat.threads", seat.threads as u64, 1, 16)?;

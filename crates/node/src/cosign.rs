@@ -9,12 +9,13 @@ use std::{
 use alloy_primitives::{B256, U256};
 use parking_lot::Mutex;
 use sluice_l1::Turns;
-use sluice_ordering::{Line, Message, Peers, To};
+use sluice_ordering::{ConflictingVotes, Line, Message, Offence, Peers, SignedVote, To};
 use sluice_settle::{Authority, Cosigners};
 use sluice_simplex::{BatchId, BatchSignature, Committee, Committees, SeatKeys, certify, is_quorum};
-use sluice_types::{BatchIndex, L1Contracts};
+use sluice_store::{Evidence, Store};
+use sluice_types::BatchIndex;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{Error, supervise::Shutdown};
 
@@ -35,7 +36,7 @@ pub(crate) struct Cosign(Arc<Inner>);
 struct Inner {
     keys: SeatKeys,
     committees: Committees,
-    l1: L1Contracts,
+    store: Store,
     rota: Rota,
     peers: Peers,
     heard: Mutex<Heard>,
@@ -59,20 +60,15 @@ struct Heard {
 
 impl Cosign {
     /// The seat's view, and the task that listens to the others.
-    pub(crate) fn new(
-        keys: SeatKeys,
-        committees: Committees,
-        l1: L1Contracts,
-        rota: Rota,
-        line: Line,
-    ) -> (Self, Listen) {
+    pub(crate) fn new(keys: SeatKeys, committees: Committees, store: Store, rota: Rota, line: Line) -> (Self, Listen) {
         let heard = Mutex::default();
-        let this = Self(Arc::new(Inner { keys, committees, l1, rota, peers: line.peers, heard }));
+        let this = Self(Arc::new(Inner { keys, committees, store, rota, peers: line.peers, heard }));
         (this.clone(), Listen { cosign: this, messages: line.messages })
     }
 
     fn batch(&self, epoch: u64, index: BatchIndex, batch_hash: B256) -> BatchId {
-        BatchId { chain_id: self.0.l1.chain_id, rollup: self.0.l1.rollup, epoch, index: index.0, batch_hash }
+        let l1 = &self.0.store.config().l1;
+        BatchId { chain_id: l1.chain_id, rollup: l1.rollup, epoch, index: index.0, batch_hash }
     }
 
     /// The committee that signs now, and our seat in it.
@@ -80,6 +76,22 @@ impl Cosign {
         let committee = self.0.committees.current();
         let seat = index(&committee, &self.0.keys.network_key());
         (committee, seat)
+    }
+
+    /// Keeps that a seat signed two batches of one index, which costs its stake.
+    fn accuse(&self, (epoch, index, seat): (u64, BatchIndex, u32), signed: [(B256, BatchSignature); 2]) {
+        warn!(epoch, seat, %index, "a seat signed two batches of one index");
+        let [first, second] = signed.map(|(payload, signature)| SignedVote { parent_view: 0, payload, signature });
+        let offence = Offence::ConflictingBatch;
+        let votes = ConflictingVotes { offence, epoch, view: index.0, seat, first, second };
+        if !votes.conflicts() {
+            return;
+        }
+        let evidence = Evidence { epoch, seat, bytes: votes.encode().to_vec().into() };
+        if let Err(error) = self.0.store.add_evidence(&evidence) {
+            // Broken for all rooms; those that write blocks end the process.
+            error!(%error, "evidence cannot be stored");
+        }
     }
 
     fn hear(&self, Message { from, bytes }: &Message) {
@@ -105,8 +117,8 @@ impl Cosign {
             warn!(epoch, seat, %index, "a signature on a batch that does not hold");
             return;
         }
-        if known.is_some() {
-            warn!(epoch, seat, %index, "a seat signed two batches of one index");
+        if let Some(known) = known {
+            self.accuse((epoch, index, seat), [known, (batch_hash, signature)]);
             return;
         }
         let mut heard = self.0.heard.lock();
@@ -215,12 +227,36 @@ fn decode(message: &[u8]) -> Option<(u64, BatchIndex, B256, BatchSignature)> {
 #[cfg(test)]
 mod tests {
     use alloy_primitives::Address;
-    use sluice_ordering::{PeersEnd, peers};
-    use sluice_simplex::Member;
-    use sluice_types::L1Number;
+    use sluice_ordering::{PeersEnd, Topics, peers};
+    use sluice_simplex::{Chain, Member, verify_votes};
+    use sluice_store::Genesis;
+    use sluice_types::{ChainConfig, GenesisState};
 
     use super::*;
 
+    const CHAIN: &str = r#"
+chain_id = 901
+name = "test"
+block_gas_limit = 30000000
+genesis_timestamp = 1
+initial_base_fee_wei = 1000
+base_fee_min_wei = 1
+base_fee_elasticity = 2
+base_fee_denominator = 50
+l1_confirmations = 0
+batch_decompressed_size_max = 1000000
+inbox_gas_per_block = 10000000
+fee_recipient = "0x0404040404040404040404040404040404040404"
+[l1_fee]
+base_fee_scalar_ppm = 0
+blob_base_fee_scalar_ppm = 0
+[l1]
+chain_id = 1
+start_block = 0
+rollup = "0x0101010101010101010101010101010101010101"
+inbox = "0x0101010101010101010101010101010101010101"
+bridge = "0x0101010101010101010101010101010101010101"
+"#;
     const TURNS: Turns =
         Turns { first_epoch_at_seconds: 400, epoch_seconds: 1_000, turn_seconds: 100, takeover_seconds: 10 };
 
@@ -235,20 +271,13 @@ mod tests {
         let members: Vec<_> =
             keys.iter().map(|keys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() }).collect();
         let committee = Committee::new(0, 1, Address::ZERO, &members).unwrap();
-        let contract = Address::repeat_byte(1);
-        let l1 = L1Contracts {
-            chain_id: 1,
-            start_block: L1Number(0),
-            rollup: contract,
-            inbox: contract,
-            bridge: contract,
-            sequencers: None,
-        };
+        let genesis = Genesis { config: ChainConfig::from_toml(CHAIN).unwrap(), state: GenesisState::default() };
         let seat = |keys: SeatKeys| {
-            let (_, line, end) = peers();
+            let (Topics { batches, .. }, end) = peers();
+            let store = Store::in_memory(&genesis).unwrap();
             let (_, ejected) = watch::channel(Ejected::from([(0, ejected)]));
             let rota = Rota { turns: TURNS, ejected };
-            (Cosign::new(keys, Committees::new(committee.clone()), l1, rota, line).0, end)
+            (Cosign::new(keys, Committees::new(committee.clone()), store, rota, batches).0, end)
         };
         let mut seats: Vec<_> = keys.into_iter().map(seat).collect();
         seats.sort_by_key(|(cosign, _)| cosign.committee().1);
@@ -315,8 +344,15 @@ mod tests {
         // A second batch of the index does not replace the first.
         let batch = seats[0].0.batch(0, index, B256::repeat_byte(9));
         let second = encode(0, index, batch.batch_hash, &batch.sign(&seats[0].0.0.keys));
+        assert_eq!(seats[1].0.0.store.evidence().unwrap(), []);
         seats[1].0.hear(&Message { from: key(&seats, 0), bytes: second.into() });
         assert_eq!(seats[1].0.0.heard.lock().signatures[&(0, index, 0)].0, hash);
+        // It convicts the seat.
+        let [kept] = &seats[1].0.0.store.evidence().unwrap()[..] else { panic!("one piece") };
+        let (votes, l1) = (ConflictingVotes::decode(&kept.bytes).unwrap(), seats[1].0.0.store.config().l1);
+        let chain = Chain { chain_id: l1.chain_id, rollup: l1.rollup };
+        assert_eq!((kept.epoch, kept.seat, votes.seat), (0, 0, 0));
+        assert!(verify_votes(&votes, &seats[1].0.committee().0, chain));
     }
 
     fn whose(seats: &[(Cosign, PeersEnd)], now: u64, last_posted: u64) -> Vec<usize> {

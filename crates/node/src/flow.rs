@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use alloy::{primitives::B256, signers::local::PrivateKeySigner};
+use sluice_duties::Duties;
 use sluice_executor::Executor;
 use sluice_follow::Follow;
-use sluice_l1::{RpcL1, Sender, SenderConfig};
-use sluice_ordering::{Key, solo};
+use sluice_l1::{Registry, RpcL1, Sender, SenderConfig, Staker};
+use sluice_ordering::{Key, Topics, solo};
 use sluice_sequencer::{PoolHandle, Sequencer};
 use sluice_settle::{L1Poster, Settle};
 use sluice_store::{Genesis, Store};
@@ -15,7 +16,8 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::{
-    Config, Error, Role, config, cosign::Cosign, feed::Fed, health, seat, signers::Signers, supervise::Supervisor,
+    Config, Error, Role, config, cosign::Cosign, duties::Bench, feed::Fed, health, seat, signers::Signers,
+    supervise::Supervisor,
 };
 
 /// Failed tries in a row before `derive` gives up on L1.
@@ -52,9 +54,15 @@ pub async fn start(config: &Config) -> Result<Node, Error> {
         Role::Follower => None,
         Role::Sequencer => {
             // 1-5. A wallet's transaction enters the pool, is ordered, executed and committed.
-            let (pool, cosign) = start_sequencer(config, &store, &l1, &mut rooms).await?;
+            let (pool, seat) = start_sequencer(config, &store, &l1, &mut rooms).await?;
+            let sender = posting_sender(config, &store).await?;
+            let (cosign, bench) = seat.map(|seat| (seat.cosign, seat.bench)).unzip();
             // 6. Executed blocks become batches on L1.
-            start_settling(config, &store, cosign, &mut rooms).await?;
+            start_settling(config, &store, sender.clone(), cosign, &mut rooms);
+            // Whose seats they are, and what these earn and lose, is decided there too.
+            if let Some(bench) = bench {
+                start_duties(config, &store, sender, bench, &mut rooms)?;
+            }
             Some(pool)
         }
     };
@@ -112,18 +120,24 @@ fn sequencer_key(config: &Config) -> Result<B256, Error> {
         .map_err(|error| Error::Config(format!("{}: {error}; give 32 bytes in hexadecimal", path.display())))
 }
 
-/// The answer's second part is there where others sign batches, too.
+/// What a seat does besides ordering: signs batches, and what its committee owes L1.
+struct AtSeat {
+    cosign: Cosign,
+    bench: (Bench, Registry, sluice_duties::Lines),
+}
+
+/// The answer's second part is there where several order.
 async fn start_sequencer(
     config: &Config,
     store: &Store,
     l1: &RpcL1,
     rooms: &mut Supervisor,
-) -> Result<(PoolHandle, Option<Cosign>), Error> {
+) -> Result<(PoolHandle, Option<AtSeat>), Error> {
     let (engine, wake) = sluice_ordering::handle();
     let (events, inbox) = mpsc::channel(sluice_ordering::EVENTS_MAX);
     let start = sluice_sequencer::start(store);
     let stop = rooms.shutdown();
-    let (beneficiary, several, cosign) = match &config.seat {
+    let (beneficiary, several, at_seat) = match &config.seat {
         None if store.config().l1.sequencers.is_some() => {
             return Err(Error::Config("this chain is ordered by a committee; set [seat] in the node's config".into()));
         }
@@ -149,15 +163,18 @@ async fn start_sequencer(
             let blocks_of = sluice_sequencer::epoch(store)
                 .map_err(|error| Error::Room { room: "sequencer", reason: error.to_string() })?;
             let epochs = seat::Epochs::read(l1, blocks_of).await?;
-            let (transactions, batches, ends) = sluice_ordering::peers();
+            let (Topics { transactions, batches, evidence, records }, ends) = sluice_ordering::peers();
             let (cosign, listen) =
-                Cosign::new(keys.clone(), epochs.committees.clone(), store.config().l1, epochs.rota(), batches);
+                Cosign::new(keys.clone(), epochs.committees.clone(), store.clone(), epochs.rota(), batches);
             rooms.spawn("cosign", listen.run(stop.clone()));
+            let registry = epochs.registry().clone();
+            let bench = Bench::new(keys.clone(), epochs.committees.clone(), store.config().l1, *registry.contracts());
+            let bench = (bench, registry, sluice_duties::Lines { evidence, records });
             let engine = seat::engine(config, seat, keys, &epochs);
             rooms.spawn("ordering", seat::run(engine, start.0, (events, wake), ends, stop.clone()));
             let several = sluice_sequencer::Seat { line: transactions, epochs: epochs.next() };
             rooms.spawn("epochs", epochs.run(stop.clone()));
-            (seat.beneficiary, Some(several), Some(cosign))
+            (seat.beneficiary, Some(several), Some(AtSeat { cosign, bench }))
         }
     };
     let settings = sluice_sequencer::Config::new(beneficiary);
@@ -170,25 +187,39 @@ async fn start_sequencer(
             error => Err(error),
         }
     });
-    Ok((pool, cosign))
+    Ok((pool, at_seat))
 }
 
-async fn start_settling(
-    config: &Config,
-    store: &Store,
-    cosign: Option<Cosign>,
-    rooms: &mut Supervisor,
-) -> Result<(), Error> {
+/// One account posts batches and does what a committee owes: one transaction at a time, because L1's nodes take no blobs while others of the
+/// account wait.
+async fn posting_sender(config: &Config, store: &Store) -> Result<Sender, Error> {
     let key =
         PrivateKeySigner::from_bytes(&sequencer_key(config)?).map_err(|error| Error::Config(error.to_string()))?;
+    let chain_id = store.config().l1.chain_id;
+    Ok(Sender::connect(&config.l1_rpc, chain_id, key, SenderConfig::default()).await?.one_at_a_time())
+}
+
+fn start_settling(config: &Config, store: &Store, sender: Sender, cosign: Option<Cosign>, rooms: &mut Supervisor) {
     let l1 = store.config().l1;
-    let sender = Sender::connect(&config.l1_rpc, l1.chain_id, key, SenderConfig::default()).await?;
     let poster = L1Poster { sender, rollup: l1.rollup, posting: l1.sequencers.map(|at| at.posting) };
     let (settings, store, stop) = (config.settle.clone(), store.clone(), rooms.shutdown().requested());
     match cosign {
         None => rooms.spawn("settle", Settle::new(settings, store, poster).run(stop)),
         Some(cosign) => rooms.spawn("settle", Settle::together(settings, store, poster, cosign).run(stop)),
     }
+}
+
+fn start_duties(
+    config: &Config,
+    store: &Store,
+    sender: Sender,
+    (bench, registry, lines): (Bench, Registry, sluice_duties::Lines),
+    rooms: &mut Supervisor,
+) -> Result<(), Error> {
+    let staker = Staker::new(registry, sender);
+    let duties = Duties::new(config.duties.clone(), store.clone(), staker, bench, lines)
+        .map_err(|error| Error::Room { room: "duties", reason: error.to_string() })?;
+    rooms.spawn("duties", duties.run(rooms.shutdown().requested()));
     Ok(())
 }
 

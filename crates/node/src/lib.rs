@@ -8,6 +8,7 @@ pub mod cli;
 mod config;
 mod cosign;
 mod devnet;
+mod duties;
 mod error;
 mod feed;
 pub mod flow;

@@ -72,6 +72,11 @@ impl Epochs {
         Ok(this)
     }
 
+    /// The contracts.
+    pub(crate) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Which epochs may take over.
     pub(crate) fn next(&self) -> NextEpochs {
         self.next.subscribe()

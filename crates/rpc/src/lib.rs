@@ -8,7 +8,9 @@
 //!
 //! HTTP and WebSocket share one port. Shapes, codes and texts are go-ethereum's where it has any; deposits look as on the OP
 //! stack. The methods of `rollup_` are our own: `rollup_getFinality`, `rollup_getBatch`, `rollup_getCertificate`,
-//! `rollup_getWithdrawalProof`, `rollup_config` and, over WebSocket, `rollup_subscribe`; their numbers are hex quantities like all others, except in `rollup_config`, which is the chain config as is.
+//! `rollup_getWithdrawalProof`, `rollup_getRewards`, `rollup_config` and, over WebSocket, `rollup_subscribe`; their numbers are hex
+//! quantities like all others, except in `rollup_config`, which is the chain config as is, and in the entries of
+//! `rollup_getRewards`, which are what `sluice stake claim` takes.
 //!
 //! Block tags: `latest` is executed, `safe` is derived back from L1, `finalized` is proven with its L1 data final, `pending` is
 //! `latest` but for `eth_getTransactionCount`, which counts the pool.
@@ -39,6 +41,7 @@ mod logs;
 mod methods;
 mod middleware;
 mod outbox;
+mod rewards;
 mod rollup;
 mod server;
 mod state_view;

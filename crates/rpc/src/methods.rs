@@ -17,7 +17,7 @@ use crate::{
     backend::{Backend, Cost},
     blocks, calls, certified,
     failure::Failure,
-    fees, filters, logs, rollup, submit, subscriptions, traces, txpool,
+    fees, filters, logs, rewards, rollup, submit, subscriptions, traces, txpool,
     view::quantity,
 };
 
@@ -107,6 +107,7 @@ impl Table {
         self.read("rollup_getBatch", rollup::batch)?;
         self.read("rollup_getCertificate", rollup::certificate)?;
         self.call("rollup_getWithdrawalProof", rollup::withdrawal_proof)?;
+        self.read("rollup_getRewards", rewards::rewards)?;
         self.read("rollup_config", rollup::config)
     }
 

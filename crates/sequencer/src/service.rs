@@ -151,6 +151,12 @@ impl Sequencer {
             Event::Evidence(evidence) => {
                 metrics::counter!("sequencer_evidence_total").increment(1);
                 tracing::warn!(?evidence, "a sequencer contradicted itself");
+                // One who orders alone has no stake. Of a seat, the store holds it until L1 has heard.
+                if let sluice_ordering::Evidence::Votes(votes) = evidence {
+                    let bytes = votes.encode().to_vec().into();
+                    let kept = sluice_store::Evidence { epoch: votes.epoch, seat: votes.seat, bytes };
+                    self.shared.store.add_evidence(&kept)?;
+                }
             }
         }
         Ok(())

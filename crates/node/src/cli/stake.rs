@@ -13,6 +13,7 @@ use alloy::{
     },
     signers::local::PrivateKeySigner,
 };
+use jsonrpsee::{core::client::ClientT, http_client::HttpClientBuilder, rpc_params};
 use serde::{Deserialize, de::DeserializeOwned};
 use sluice_l1::{
     Contact, Registration, Registry, RpcL1, Sender, SenderConfig, Staker,
@@ -123,9 +124,18 @@ pub(crate) struct Withdraw {
 pub(crate) struct Claim {
     #[command(flatten)]
     account: Account,
-    /// JSON file with the seat's entry in the epoch's record: `epoch`, `entry` and `proof`.
-    #[arg(long)]
-    entry: PathBuf,
+    /// JSON file with the seat's entry in the epoch's record: `epoch`, `entry` and `proof`. Without it, a node is asked.
+    #[arg(long, required_unless_present_all = ["seat", "epoch"], conflicts_with_all = ["seat", "epoch"])]
+    entry: Option<PathBuf>,
+    /// The seat.
+    #[arg(long, requires = "epoch")]
+    seat: Option<u32>,
+    /// The epoch.
+    #[arg(long, requires = "seat")]
+    epoch: Option<u32>,
+    /// JSON-RPC endpoint of a node with a seat, which counted the epoch. It cannot lie: L1 checks what it says.
+    #[arg(long, default_value = "http://127.0.0.1:9545")]
+    rollup_rpc: String,
     /// Put the tokens into the reserve instead of sending them to the seat's recipient.
     #[arg(long)]
     relock: bool,
@@ -226,8 +236,14 @@ pub(crate) async fn run(command: Command) -> Result<(), Error> {
             let (got, operator) = (after.saturating_sub(before), staker.operator());
             format!("{} tokens came back; {operator} holds {}", format_ether(got), format_ether(after))
         }
-        Command::Claim(Claim { account, entry, relock }) => {
-            let ClaimFile { epoch, entry, proof } = json_file(&entry)?;
+        Command::Claim(Claim { account, entry, seat, epoch, rollup_rpc, relock }) => {
+            let ClaimFile { epoch, entry, proof } = match (entry, seat.zip(epoch)) {
+                (Some(path), _) => json_file(&path)?,
+                (None, seat_and_epoch) => {
+                    let (seat, epoch) = seat_and_epoch.expect("clap asks for a file or for seat and epoch");
+                    counted(&rollup_rpc, seat, epoch).await?
+                }
+            };
             let staker = account.staker().await?;
             let to = if relock { ClaimTo::Reserve } else { ClaimTo::Recipient };
             let receipt = staker.claim(epoch, &entry, proof, to).await?;
@@ -261,6 +277,32 @@ pub(crate) async fn run(command: Command) -> Result<(), Error> {
     };
     println!("{text}");
     Ok(())
+}
+
+/// What a node counted for a seat in an epoch.
+async fn counted(rpc: &str, seat: u32, epoch: u32) -> Result<ClaimFile, Error> {
+    #[derive(Deserialize)]
+    struct Rewards {
+        entries: Vec<Proven>,
+    }
+    #[derive(Deserialize)]
+    struct Proven {
+        entry: RewardEntry,
+        proof: Vec<B256>,
+    }
+    let failed =
+        |error: &dyn std::fmt::Display| Error::Config(format!("{rpc}: {error}; give --rollup-rpc of a node that runs"));
+    let client = HttpClientBuilder::default().build(rpc).map_err(|error| failed(&error))?;
+    let rewards: Option<Rewards> =
+        client.request("rollup_getRewards", rpc_params![epoch]).await.map_err(|error| failed(&error))?;
+    let missing = || {
+        Error::Config(format!(
+            "{rpc} has no entry of seat {seat} in epoch {epoch}; it may go on, or the node or the seat was not there: ask a node with a seat in it"
+        ))
+    };
+    let entries = rewards.ok_or_else(missing)?.entries;
+    let Proven { entry, proof } = entries.into_iter().find(|one| one.entry.seat == seat).ok_or_else(missing)?;
+    Ok(ClaimFile { epoch, entry, proof })
 }
 
 async fn register(options: Register) -> Result<String, Error> {

@@ -125,5 +125,6 @@ pub(super) fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: 
         seat,
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
         feed: None,
+        duties: sluice_duties::Config { takeover_s: 4, ..Default::default() },
     }
 }

@@ -9,5 +9,6 @@ mod chain;
 mod finality;
 mod logs;
 mod pool;
+mod rewards;
 mod rig;
 mod traces;
