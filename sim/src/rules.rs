@@ -43,8 +43,8 @@ impl View<'_> {
     pub(crate) fn next_epoch(&self, undecided: &[Arc<OrderedBlock>], epoch: u64, origin: u64) -> u64 {
         let below = || undecided.iter().rev().chain(self.chain.blocks().iter().rev());
         let named = below().take_while(|block| block.epoch == epoch).any(|block| block.next_epoch != 0);
-        let begun = self.changes.iter().filter(|change| change.epoch > epoch && change.l1_block <= origin);
-        if named { 0 } else { begun.last().map_or(0, |change| change.epoch) }
+        let begun = |change: &&Change| change.epoch > epoch && change.l1_block <= origin;
+        if named { 0 } else { self.changes.iter().rfind(begun).map_or(0, |change| change.epoch) }
     }
 
     /// Judges a block whose height and parent are right. `undecided` are the blocks below that are not handed over.

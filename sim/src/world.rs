@@ -31,7 +31,7 @@ use crate::{
     l1::L1,
     laws,
     network::{Audience, Ears, Net, Sent, divide, lanes},
-    plan::{Action, Change, Kind, Plan},
+    plan::{Action, Change, Kind, Plan, Weather},
     spoken::Spoken,
     trace::Trace,
 };
@@ -77,6 +77,8 @@ pub(crate) struct World {
     pub(crate) seats: Seats,
     pub(crate) l1: Arc<L1>,
     net: Net,
+    /// How the links are now.
+    weather: Weather,
     pub(crate) disks: Vec<SharedDisk>,
     /// What each honest seat sent.
     pub(crate) sent: Vec<Sent>,
@@ -105,13 +107,14 @@ impl World {
         let sent = (0..plan.seats).map(|_| Sent::default()).collect();
         let known = |change: &Change| (change.epoch, seats.committee(change.epoch).expect("an epoch of the plan"));
         let registry = Registry::new(Mutex::new(plan.changes.iter().map(known).collect()));
-        let (boots, origin_ms) = (0, 0);
+        let (boots, origin_ms, weather) = (0, 0, plan.good);
         Self {
             context,
             plan,
             seats,
             l1,
             net,
+            weather,
             disks,
             sent,
             registry,
@@ -176,7 +179,7 @@ impl World {
         }
         self.marks.repaired = true;
         self.context.sleep_until(self.time(self.plan.heal)).await;
-        self.net.set(self.plan.good).await;
+        self.set_links(self.plan.good).await;
         for lag in &self.l1_lag_ms {
             lag.fetch_min(self.plan.l1_lag_ms_max, Ordering::Relaxed);
         }
@@ -186,6 +189,14 @@ impl World {
             }
         }
         self.spoken.values().for_each(|spoken| spoken.listen(true));
+    }
+
+    /// Changes the links, if they are not so already: with many seats that takes seconds of the run.
+    async fn set_links(&mut self, weather: Weather) {
+        if self.weather != weather {
+            self.weather = weather;
+            self.net.set(weather).await;
+        }
     }
 
     async fn act(&mut self, action: Action) {
@@ -205,7 +216,7 @@ impl World {
             Action::SetBack(..) => {}
             Action::Boot(seat) if self.processes.contains_key(&seat) => {}
             Action::Boot(seat) => self.boot(seat).await,
-            Action::Links(weather) => self.net.set(weather).await,
+            Action::Links(weather) => self.set_links(weather).await,
             Action::Cutoff(epoch) => {
                 let out = self.plan.honest().flat_map(|seat| laws::convicted(&self.disks[seat].lock(), &self.seats));
                 let out = out.map(|(_, culprit)| culprit).collect();
