@@ -252,12 +252,12 @@ impl Net {
     /// What was sent is heard by all others; returns how many messages of each topic each has sent.
     pub(super) async fn carry(&mut self) -> Vec<BTreeMap<u8, usize>> {
         let mut sent = vec![BTreeMap::new(); self.nodes.len()];
-        for from in 0..self.nodes.len() {
+        for (from, counts) in sent.iter_mut().enumerate() {
             while let Ok((_, bytes)) = self.nodes[from].ends.outgoing.try_recv() {
-                *sent[from].entry(bytes[0]).or_default() += 1;
-                for to in (0..self.nodes.len()).filter(|to| *to != from) {
-                    let key = network_key_of(u32::try_from(from).unwrap());
-                    self.nodes[to].hear(Message { from: key, bytes: bytes.clone() });
+                *counts.entry(bytes[0]).or_default() += 1;
+                let key = network_key_of(u32::try_from(from).unwrap());
+                for (_, node) in self.nodes.iter_mut().enumerate().filter(|(to, _)| *to != from) {
+                    node.hear(Message { from: key, bytes: bytes.clone() });
                 }
             }
         }
