@@ -139,7 +139,7 @@ async fn deployed(l1: &DevL1) -> Registry {
     let owner = sender(l1, 0).await;
     let mut plan = plan_deployment(&owner).await.unwrap();
     let staking = plan_sequencers(&owner, plan.next_nonce(), None);
-    plan.contracts.sequencers = Some(staking.contracts.sequencers);
+    plan.contracts.sequencers = Some(staking.contracts.in_chain_config());
     let params = DeployParams {
         owner: owner.address(),
         poster: key(1).address(),
@@ -166,7 +166,7 @@ async fn deployed(l1: &DevL1) -> Registry {
     deploy_sequencers(&owner, &rpc, &staking, &params).await.unwrap();
     let funds: Vec<_> = (2..6).map(|index| (key(index).address(), params.seat_price_tokens)).collect();
     fund_test_token(&owner, staking.contracts.token, &funds).await.unwrap();
-    Registry::connect(rpc, staking.contracts.posting_turns).await.unwrap()
+    Registry::connect(rpc).await.unwrap()
 }
 
 /// Four locked seats and their rooms.

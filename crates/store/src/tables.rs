@@ -5,7 +5,7 @@ use redb::{TableDefinition, WriteTransaction};
 use crate::Error;
 
 /// Version of everything in this file and in `codec.rs`; changed with them.
-pub(crate) const SCHEMA_VERSION: u64 = 1;
+pub(crate) const SCHEMA_VERSION: u64 = 2;
 
 /// A table of byte strings.
 pub(crate) type Bytewise = TableDefinition<'static, &'static [u8], &'static [u8]>;

@@ -21,7 +21,7 @@ use sluice_ordering::{ConflictingVotes, Message, Offence, PeersEnd, SignedVote, 
 use sluice_store::{BlockCommit, Genesis, Store};
 use sluice_types::{
     Block, BlockAccessList, Certificate, ChainConfig, GenesisState, Header, Height, L1Contracts, L1FeeParams, L1Number,
-    L1Origin, MessageIndex, OrderedBlock, SealedBlock, StateChanges,
+    L1Origin, L1Sequencers, MessageIndex, OrderedBlock, SealedBlock, StateChanges,
 };
 
 use crate::{Act, Acts, Config, Duties, Lines, Place, Seat, Standing};
@@ -286,7 +286,7 @@ pub(super) fn config(share_bps: u64) -> ChainConfig {
             rollup: contract,
             inbox: contract,
             bridge: contract,
-            sequencers: Some(contract),
+            sequencers: Some(L1Sequencers { registry: contract, posting: contract }),
         },
         fee_recipient: contract,
         seat_fee_share_bps: share_bps,
