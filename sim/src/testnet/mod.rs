@@ -4,7 +4,7 @@
 //! 2. *Growth*: what 4 to 32 seats cost each other.
 //! 3. *Stake*: the committee changes while clients send: seats join, leave, are exchanged, are slashed; and whose turn it is.
 //!
-//! A [`Trial`](trial::Trial) is a plan and a judgement. Its run must keep every law of the simulation, and what the trial itself says
+//! A `trial::Trial` is a plan and a judgement. Its run must keep every law of the simulation, and what the trial itself says
 //! must hold. What comes out is a [`Report`]: text for a terminal, one HTML file for a person.
 //!
 //! The same seed gives the same report, byte by byte, but for CPU time, which the caller may measure and may leave out.
