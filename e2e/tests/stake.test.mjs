@@ -121,6 +121,29 @@ test("a seat comes, a seat goes, and the committees hand over", { timeout: 600_0
     const later = Number((await blockOf(stayed, "latest")).number);
     await until("L1 still takes batches", async () => Number((await blockOf(stayed, "safe")).number) > later, HANDOVER_MAX_MS);
 
+    // What seats did in an epoch is recorded on L1 by the nodes, and paid exactly, to a recipient of its own.
+    const rewards = await read("rewards");
+    const ofRewards = (functionName, args) => l1.readContract({ address: rewards, abi: artifact("Rewards").abi, functionName, args });
+    const perBlock = await ofRewards("tokensPerBlock", []);
+    const down = BigInt(await ofRewards("missedShareMaxBps", []));
+    let paid = null;
+    await until("an epoch is recorded", async () => {
+      for (let number = running - 2; number <= running; number++) {
+        const counted = await rpc(stayed, "rollup_getRewards", [number]);
+        if (!counted || (await ofRewards("payOf", [number])).root !== counted.root) continue;
+        const up = counted.entries.map(({ entry }) => entry).find(({ producedCount, missedCount }) =>
+          producedCount > 0 && BigInt(missedCount) * 10_000n <= BigInt(producedCount + missedCount) * down);
+        if (up) paid = { number, ...up };
+      }
+      return paid;
+    }, HANDOVER_MAX_MS);
+    const { rewardRecipient } = await read("contactOf", [paid.seat]);
+    const balance = () => l1.readContract({ address: token, abi: artifact("TestToken").abi, functionName: "balanceOf", args: [rewardRecipient] });
+    const before = await balance();
+    await sluice("stake", "claim", "--chain", chainFile, "--l1-rpc", l1Url, "--key", operator.key, "--seat", String(paid.seat), "--epoch", String(paid.number),
+      "--rollup-rpc", stayed);
+    assert.equal((await balance()) - before, perBlock * BigInt(paid.producedCount), `of seat ${paid.seat} in epoch ${paid.number}`);
+
     sending = false;
     await clients;
     assert.ok(included.length > 20, `only ${included.length} transactions`);
@@ -132,7 +155,7 @@ test("a seat comes, a seat goes, and the committees hand over", { timeout: 600_0
       for (const hash of included) assert.ok(await rpc(url, "eth_getTransactionReceipt", [hash]), `${hash} at ${url}`);
     }
     assert.equal(new Set(hashes).size, 1, `one chain: ${hashes}`);
-    console.log(`# the new seat ordered ${after} ms after its node started, epochs of ${EPOCH_S} s; ${included.length} transactions, none lost`);
+    console.log(`# the new seat ordered ${after} ms after its node started, epochs of ${EPOCH_S} s; ${included.length} transactions, none lost; seat ${paid.seat} paid for ${paid.producedCount} blocks of epoch ${paid.number}`);
   } catch (error) {
     console.log(`# ${readFileSync(log, { encoding: "utf8", flag: "a+" }).slice(-4_000)}\n${node.log()}`);
     throw error;
