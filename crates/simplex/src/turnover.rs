@@ -167,7 +167,7 @@ where
                 page_cache: self.cache.clone(),
                 leader_timeout: self.settings.leader_timeout,
                 certification_timeout: self.settings.leader_timeout * 2,
-                timeout_retry: self.settings.leader_timeout * 4,
+                timeout_retry: self.settings.leader_timeout * 2,
                 view_retention: VIEWS_KEPT,
                 skip: SkipPolicy::Enabled {
                     timeout: self.settings.leader_timeout * 5,
