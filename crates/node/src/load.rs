@@ -375,9 +375,18 @@ async fn send(
 ) -> Tally {
     let mut tally = Tally::default();
     let mut in_flight = FuturesUnordered::new();
-    for (index, chunk) in signed.chunks(BATCH_MAX).enumerate() {
-        if let Some(due_us) = ((index * BATCH_MAX) as u64 * 1_000_000).checked_div(options.rate) {
-            tokio::time::sleep_until((start + Duration::from_micros(due_us)).into()).await;
+    let size = batch_size(options.rate);
+    for (index, chunk) in signed.chunks(size).enumerate() {
+        if let Some(due_us) = ((index * size) as u64 * 1_000_000).checked_div(options.rate) {
+            let due = tokio::time::sleep_until((start + Duration::from_micros(due_us)).into());
+            tokio::pin!(due);
+            // Requests go on only while somebody asks for their answers.
+            loop {
+                tokio::select! {
+                    () = &mut due => break,
+                    Some(answer) = in_flight.next(), if !in_flight.is_empty() => tally.add(answer),
+                }
+            }
         }
         while in_flight.len() >= IN_FLIGHT_MAX {
             if let Some(answer) = in_flight.next().await {
@@ -406,6 +415,11 @@ async fn send(
         tally.add(answer);
     }
     tally
+}
+
+/// Transactions in one request: as many as may be, or what comes in a twentieth of a second.
+fn batch_size(rate: u64) -> usize {
+    if rate == 0 { BATCH_MAX } else { usize::try_from(rate / 20).unwrap_or(BATCH_MAX).clamp(1, BATCH_MAX) }
 }
 
 /// Most reasons kept as examples.

@@ -161,7 +161,8 @@ fn links(next: &mut Draw, pause_ms_max: u64) -> Vec<Trial> {
     let (setting, _) = next.network(7, 0, END_MS);
     let done = "A fifth of all messages is lost for 6 s.";
     let loss = Trial::new("messages-lost", done, setting.loss(20, TROUBLE), move |outcome, _, report| {
-        goes_on(report, outcome, &[], TROUBLE, 2 * pause_ms_max);
+        // Two turns may be lost, and votes or a block that one seat alone misses come again after two timeouts.
+        goes_on(report, outcome, &[], TROUBLE, 3 * pause_ms_max);
     });
     let (setting, away) = next.network(7, 2, END_MS);
     let done = format!("Seats {} and {} are cut off from the other five for 6 s.", away[0], away[1]);
