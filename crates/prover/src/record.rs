@@ -10,7 +10,7 @@ use sluice_executor::Executor;
 use sluice_stf::{Plan, engine::Reader};
 use sluice_store::{Snapshot, Store};
 use sluice_trie::{Witness, witness_nodes};
-use sluice_types::{Account, BlockAccessList, BlockInput, Header, InputTransaction, L2Number, SealedBlock, StateRead};
+use sluice_types::{Account, BlockAccessList, BlockInput, Header, L2Number, StateRead};
 
 use crate::Error;
 
@@ -35,7 +35,7 @@ pub fn witness_block(store: &Store, executor: &Executor, number: L2Number) -> Re
     let sealed = store.block(number)?.ok_or(Error::NoBlock(number))?;
     let parent = store.block(parent_number)?.ok_or(Error::NoBlock(parent_number))?;
     let state = Recording::new(store.state(parent_number)?);
-    let input = input(&sealed);
+    let input = sealed.input();
     let list = store.access_list(number)?.ok_or(Error::NoBlock(number))?;
     let committed = B256::try_from(sealed.block.header.extra_data.as_ref()).map_err(|_| Error::NoListHash(number))?;
     let plan = Plan::new(store.config(), &parent.block.header, &input);
@@ -47,26 +47,6 @@ pub fn witness_block(store: &Store, executor: &Executor, number: L2Number) -> Re
     let headers = headers(store, parent_number, reads.oldest_hash)?;
     let witness = Witness { nodes, codes: reads.codes.into_values().collect(), headers };
     Ok(GuestInput { parent: parent.block.header.clone(), input, witness })
-}
-
-/// The input that a stored block came from: what executed, in order.
-fn input(sealed: &SealedBlock) -> BlockInput {
-    let block = &sealed.block;
-    let transactions = block
-        .transactions
-        .iter()
-        .zip(&block.senders)
-        .map(|(transaction, &sender)| InputTransaction { transaction: transaction.clone(), sender })
-        .collect();
-    BlockInput {
-        number: sealed.number(),
-        timestamp: block.header.timestamp,
-        l1_origin: block.l1_origin.clone(),
-        beneficiary: block.header.beneficiary,
-        inbox_count: block.inbox_count,
-        transactions,
-        inbox_transactions: block.inbox_transactions,
-    }
 }
 
 /// RLP of the headers from the parent back to the oldest whose hash was read, newest first.

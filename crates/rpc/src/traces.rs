@@ -10,7 +10,7 @@ use alloy_rpc_types_eth::{TransactionRequest, state::StateOverride};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_stf::{Look, StepParts, Trace, TraceLimits, TracedBlock, TracedTransaction, trace_block, trace_call};
-use sluice_types::{BlockInput, InputTransaction, L2Number, SealedBlock};
+use sluice_types::{L2Number, SealedBlock};
 
 use crate::{
     arguments::Arguments,
@@ -143,7 +143,7 @@ fn trace(backend: &Backend, sealed: &Arc<SealedBlock>, wanted: Range<usize>, opt
     let before = before.ok_or_else(|| Failure::server("genesis is not traceable"))?;
     let parent = backend.store.block(before)?.ok_or_else(Failure::header_not_found)?;
     let state = StateView::new(backend.store.state(before)?, None, backend.config.limits.request_time_max())?;
-    let (list, input) = (backend.store.access_list(sealed.number())?, input(sealed));
+    let (list, input) = (backend.store.access_list(sealed.number())?, sealed.input());
     let block = TracedBlock {
         config: backend.store.config(),
         parent: &parent.block.header,
@@ -174,22 +174,5 @@ impl Limits {
 
     fn get(&self) -> TraceLimits<'_> {
         TraceLimits { bytes_max: self.bytes_max, is_late: &*self.is_late }
-    }
-}
-
-/// What the block came from: what executed, in order.
-fn input(sealed: &SealedBlock) -> BlockInput {
-    let block = &sealed.block;
-    let transactions = block.transactions.iter().zip(&block.senders);
-    let transactions =
-        transactions.map(|(transaction, &sender)| InputTransaction { transaction: transaction.clone(), sender });
-    BlockInput {
-        number: sealed.number(),
-        timestamp: block.header.timestamp,
-        l1_origin: block.l1_origin.clone(),
-        beneficiary: block.header.beneficiary,
-        inbox_count: block.inbox_count,
-        transactions: transactions.collect(),
-        inbox_transactions: block.inbox_transactions,
     }
 }

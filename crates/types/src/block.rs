@@ -166,6 +166,23 @@ pub struct SealedBlock {
 }
 
 impl SealedBlock {
+    /// The input that the block came from: what executed, in order.
+    pub fn input(&self) -> BlockInput {
+        let block = &self.block;
+        let transactions = block.transactions.iter().zip(&block.senders);
+        let transactions =
+            transactions.map(|(transaction, &sender)| InputTransaction { transaction: transaction.clone(), sender });
+        BlockInput {
+            number: self.number(),
+            timestamp: block.header.timestamp,
+            l1_origin: block.l1_origin.clone(),
+            beneficiary: block.header.beneficiary,
+            inbox_count: block.inbox_count,
+            transactions: transactions.collect(),
+            inbox_transactions: block.inbox_transactions,
+        }
+    }
+
     /// Seals what was executed: takes the executed transactions out of the input and writes the header.
     ///
     /// The header is Ethereum's, by Osaka rules, with three fields given a meaning here: `extra_data` is the 32-byte hash of the RLP
