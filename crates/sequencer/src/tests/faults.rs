@@ -6,9 +6,7 @@ use alloy_primitives::B256;
 use sluice_executor::Executor;
 use sluice_ordering::Reason;
 use sluice_store::{BlockCommit, L1Update, Store};
-use sluice_types::{
-    BlockInput, Height, InputTransaction, L1Number, L2Number, OrderedBlock, Outcome, RollupId, SealedBlock, Severity,
-};
+use sluice_types::{Height, L1Number, L2Number, OrderedBlock, Outcome, RollupId, SealedBlock, Severity};
 
 use super::rig::*;
 use crate::{Error, start};
@@ -115,18 +113,7 @@ async fn a_restart_goes_on_where_the_store_stands() {
 /// Adds a block as a node that has it from L1: without its order.
 fn derive(store: &Store, from: &Store, number: L2Number) {
     let sealed = from.block(number).unwrap().unwrap();
-    let block = &sealed.block;
-    let senders = block.transactions.iter().zip(&block.senders);
-    let inputs = senders.map(|(tx, sender)| InputTransaction { transaction: tx.clone(), sender: *sender });
-    let input = BlockInput {
-        number,
-        timestamp: block.header.timestamp,
-        l1_origin: block.l1_origin.clone(),
-        beneficiary: block.header.beneficiary,
-        inbox_count: block.inbox_count,
-        transactions: inputs.collect(),
-        inbox_transactions: block.inbox_transactions,
-    };
+    let input = sealed.input();
     let (parent, state) = (store.head_block(), store.state(store.heads().executed).unwrap());
     let outcome = Executor::new().execute(store.config(), &parent.block.header, &input, &state).unwrap();
     let (_, trie) = store.state_root(&outcome.changes).unwrap();
