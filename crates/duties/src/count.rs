@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 use sluice_store::Store;
-use sluice_types::L2Number;
+use sluice_types::{DEPOSIT_TX_TYPE, L2Number, SealedBlock};
 
 use crate::{Error, Seat, Tally};
 
@@ -63,15 +63,25 @@ impl Count {
             }
             if let Some((epoch, Some(tally))) = &mut self.running {
                 let sealed = store.block(self.next)?.ok_or(Error::Missing(self.next))?;
-                let header = &sealed.block.header;
-                let base_fee_wei =
-                    U256::from(header.base_fee_per_gas.unwrap_or_default()).saturating_mul(U256::from(header.gas_used));
-                tally.add(ordered.view, base_fee_wei, |view| seat.leader(*epoch, view));
+                tally.add(ordered.view, base_fees_wei(store, &sealed)?, |view| seat.leader(*epoch, view));
             }
             self.next = self.next.next();
         }
         Ok(None)
     }
+}
+
+/// What a block's transactions have paid as base fee. Deposits pay none: L1 has paid for their gas.
+fn base_fees_wei(store: &Store, sealed: &SealedBlock) -> Result<U256, Error> {
+    let (block, number) = (&sealed.block, sealed.number());
+    let mut paid_gas = block.header.gas_used;
+    if block.inbox_transactions > 0 {
+        let receipts = store.receipts(number)?.ok_or(Error::Missing(number))?;
+        let from_inbox = receipts.iter().take(block.inbox_transactions);
+        let deposits = from_inbox.filter(|receipt| receipt.tx_type == DEPOSIT_TX_TYPE);
+        paid_gas = deposits.fold(paid_gas, |gas, receipt| gas.saturating_sub(receipt.gas_used));
+    }
+    Ok(U256::from(block.header.base_fee_per_gas.unwrap_or_default()).saturating_mul(U256::from(paid_gas)))
 }
 
 fn size(seats: u32) -> usize {

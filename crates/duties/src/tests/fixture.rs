@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use blst::min_sig::SecretKey;
 use parking_lot::Mutex;
 use sluice_l1::{
@@ -20,8 +20,9 @@ use sluice_l1::{
 use sluice_ordering::{ConflictingVotes, Message, Offence, PeersEnd, SignedVote, Topics, peers};
 use sluice_store::{BlockCommit, Genesis, Store};
 use sluice_types::{
-    Block, BlockAccessList, Certificate, ChainConfig, GenesisState, Header, Height, L1Contracts, L1FeeParams, L1Number,
-    L1Origin, L1Sequencers, MessageIndex, OrderedBlock, SealedBlock, StateChanges,
+    Block, BlockAccessList, Certificate, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, GenesisState, Header,
+    Height, L1Contracts, L1FeeParams, L1Number, L1Origin, L1Sequencers, MessageIndex, OrderedBlock, Receipt,
+    SealedBlock, StateChanges, Transaction,
 };
 
 use crate::{Act, Acts, Config, Duties, Lines, Place, Seat, Standing};
@@ -298,7 +299,11 @@ pub(super) fn genesis(share_bps: u64) -> Genesis {
     Genesis { config: config(share_bps), state: GenesisState::default() }
 }
 
-/// A block of this epoch and view, that used so much gas at a base fee of 7 wei; `None` as if derived from L1.
+/// Gas of the deposit in each block.
+const DEPOSIT_GAS: u64 = 50_000;
+
+/// A block of this epoch and view, whose transactions paid for so much gas at a base fee of 7 wei; it has a deposit besides. `None` as if
+/// derived from L1.
 pub(super) fn push(store: &Store, round: Option<(u64, u64)>, gas_used: u64) {
     let head = store.head_block();
     let changes = StateChanges::default();
@@ -308,9 +313,10 @@ pub(super) fn push(store: &Store, round: Option<(u64, u64)>, gas_used: u64) {
         parent_hash: head.hash,
         state_root,
         base_fee_per_gas: Some(7),
-        gas_used,
+        gas_used: gas_used + DEPOSIT_GAS,
         ..Header::default()
     };
+    let (deposit, receipt) = deposit(header.number);
     let ordered = round.map(|(epoch, view)| {
         let block = OrderedBlock {
             height: Height(header.number),
@@ -332,16 +338,42 @@ pub(super) fn push(store: &Store, round: Option<(u64, u64)>, gas_used: u64) {
         hash: header.hash_slow(),
         block: Block {
             header,
-            transactions: Vec::new(),
-            senders: Vec::new(),
+            transactions: vec![deposit],
+            senders: vec![Address::ZERO],
             l1_origin: L1Origin::default(),
             inbox_count: MessageIndex(0),
-            inbox_transactions: 0,
+            inbox_transactions: 1,
         },
     };
     let (changes, trie) = (changes.into(), trie.into());
     let access_list = BlockAccessList::default();
-    store.commit_block(BlockCommit { sealed, receipts: Vec::new(), changes, trie, access_list, ordered }).unwrap();
+    store.commit_block(BlockCommit { sealed, receipts: vec![receipt], changes, trie, access_list, ordered }).unwrap();
+}
+
+/// One that used [`DEPOSIT_GAS`], another for each `number`.
+fn deposit(number: u64) -> (Transaction, Receipt) {
+    let deposit = DepositTransaction {
+        source_hash: B256::from(U256::from(number)),
+        from: Address::ZERO,
+        to: TxKind::Call(Address::ZERO),
+        mint: U256::ZERO,
+        value: U256::ZERO,
+        gas_limit: DEPOSIT_GAS,
+        is_system: false,
+        input: Bytes::new(),
+    };
+    let receipt = Receipt {
+        tx_type: DEPOSIT_TX_TYPE,
+        success: true,
+        cumulative_gas_used: DEPOSIT_GAS,
+        gas_used: DEPOSIT_GAS,
+        effective_gas_price: U256::ZERO,
+        l1_fee_wei: U256::ZERO,
+        sender_nonce: 0,
+        contract_address: Address::ZERO,
+        logs: Vec::new(),
+    };
+    (Transaction::Deposit(deposit), receipt)
 }
 
 pub(super) fn entry(seat: u32, produced_count: u64, missed_count: u64, fees_wei: u64) -> RewardEntry {
