@@ -50,7 +50,8 @@ test("a seat comes, a seat goes, and the committees hand over", { timeout: 600_0
         included.push(hash);
       }
     };
-    const clients = send();
+    // Kept until it is asked for: what ends the test first is what it reports.
+    const clients = send().then(() => null, (error) => error);
 
     // A new operator, as one would do it by hand.
     const operator = node.table.accounts[1];
@@ -128,7 +129,7 @@ test("a seat comes, a seat goes, and the committees hand over", { timeout: 600_0
     const down = BigInt(await ofRewards("missedShareMaxBps", []));
     let paid = null;
     await until("an epoch is recorded", async () => {
-      for (let number = running - 2; number <= running; number++) {
+      for (let number = Math.max(0, running - 2); number <= running; number++) {
         const counted = await rpc(stayed, "rollup_getRewards", [number]);
         if (!counted || (await ofRewards("payOf", [number])).root !== counted.root) continue;
         const up = counted.entries.map(({ entry }) => entry).find(({ producedCount, missedCount }) =>
@@ -145,7 +146,7 @@ test("a seat comes, a seat goes, and the committees hand over", { timeout: 600_0
     assert.equal((await balance()) - before, perBlock * BigInt(paid.producedCount), `of seat ${paid.seat} in epoch ${paid.number}`);
 
     sending = false;
-    await clients;
+    assert.equal(await clients, null);
     assert.ok(included.length > 20, `only ${included.length} transactions`);
     const head = Number((await blockOf(stayed, "latest")).number);
     const hashes = [];
