@@ -92,7 +92,7 @@ fn tell_pool(shared: &Shared, tip: Tip, changes: &StateChanges, input: &BlockInp
         })
         .collect();
     let refused = refused(outcome, &input.transactions);
-    let head = tip.pool_head(&shared.store);
+    let (head, block_ms) = (tip.pool_head(&shared.store), tip.ordered.timestamp_ms);
     let mut pool = shared.pool.lock();
     {
         let executed = outcome.executed.iter().map(|index| input.transactions[*index].transaction.hash());
@@ -102,6 +102,9 @@ fn tell_pool(shared: &Shared, tip: Tip, changes: &StateChanges, input: &BlockInp
     *shared.tip.write() = Arc::new(tip);
     let risen = pool.on_block(head, changed, &refused, shared.clock.now_ms());
     shared.announce(&risen);
+    if let Some(share) = &shared.share {
+        share.remind(&pool, block_ms);
+    }
 }
 
 /// Whether the block is the last executed or below it. Errors when it neither is nor follows.

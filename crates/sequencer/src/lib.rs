@@ -55,7 +55,7 @@ pub use hot::{
 pub use pool::{Content, PoolTransaction, Rejection};
 pub use propose::{BLOCK_MESSAGES_MAX, ORIGIN_MARGIN};
 pub use service::{Seat, Sequencer, epoch, start};
-pub use share::{FLOOD_AFTER_MS, WATCHED_MAX};
+pub use share::{FLOOD_AFTER_MS, REMINDED_MAX, WATCHED_MAX};
 pub use verify::{CLOCK_AHEAD_MS_MAX, ORIGIN_BEHIND_S_MAX};
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Hands transactions that came in here to whoever proposes: at once to the next leaders, and to everybody when they are still not
-//! in a block after a while, so that no leader can keep them out alone.
+//! Hands transactions that came in here to whoever proposes: at once to the next leaders, to the leaders after them when a block comes
+//! without them, and to everybody when they are still not in one after a while, so that no leader can keep them out alone.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -14,6 +14,9 @@ use crate::pool::{Pool, PoolTransaction};
 pub const FLOOD_AFTER_MS: u64 = 1_000;
 /// Transactions that are watched so. More are handed to the leaders only.
 pub const WATCHED_MAX: usize = 16_384;
+/// Transactions, oldest first, that the next leaders are reminded of when a block comes without them. Beyond these leaders have work
+/// anyway, and the rest follows as these leave.
+pub const REMINDED_MAX: usize = 64;
 /// Bytes of transactions in one message.
 const MESSAGE_FILL_BYTES: usize = MESSAGE_BYTES_MAX / 2;
 
@@ -36,6 +39,33 @@ impl Share {
         let mut watched = self.watched.lock();
         let room = WATCHED_MAX - watched.len();
         watched.extend(transactions.iter().take(room).map(|tx| (now_ms, tx.hash())));
+    }
+
+    /// Hands those over again that a block of this time could have held, to the leaders as they are now. One that reached its leaders too
+    /// late would be known to none of the later ones, and they could not use those of the same sender that follow it.
+    pub(crate) fn remind(&self, pool: &Pool, block_ms: u64) {
+        let mut waiting = Vec::new();
+        {
+            let mut watched = self.watched.lock();
+            let (mut kept, mut seen) = (Vec::new(), 0);
+            for (since, hash) in watched.iter().take_while(|(since, _)| *since < block_ms) {
+                if waiting.len() == REMINDED_MAX {
+                    break;
+                }
+                seen += 1;
+                if let Some(tx) = pool.get(*hash) {
+                    kept.push((*since, *hash));
+                    waiting.push(tx);
+                }
+            }
+            // What is in a block is not looked at again.
+            watched.drain(..seen);
+            for entry in kept.into_iter().rev() {
+                watched.push_front(entry);
+            }
+        }
+        metrics::counter!("sequencer_reminded_total").increment(waiting.len() as u64);
+        self.send(To::Leaders, &waiting);
     }
 
     /// Tells everybody of those that waited too long.

@@ -220,3 +220,29 @@ async fn transactions_go_to_the_leaders_and_to_everybody_when_they_wait() {
     let (to, flooded) = timeout(A_WHILE * 50, ends.outgoing.recv()).await.unwrap().unwrap();
     assert_eq!((to, flooded), (To::All, handed_over));
 }
+
+#[tokio::test]
+async fn the_next_leaders_are_reminded_of_what_a_block_left_out() {
+    let (mut rig, mut ends) = Rig::seat();
+    extend_l1(&rig.store, vec![vec![], vec![]]);
+    let [taken, left, late] = [user(0).pay(0, 1), user(1).pay(0, 1), user(2).pay(0, 1)];
+    let mut sent = Vec::new();
+    for raw in [&taken, &left] {
+        rig.submit(raw).await.unwrap();
+        sent.push(ends.outgoing.recv().await.unwrap());
+    }
+    // The proposer had one of the two when it made its block, and the third came in here meanwhile.
+    rig.set_clock_ms((GENESIS_TIMESTAMP + 100_000) * 1_000 + 10);
+    let mut block = rig.propose(Reason::Work).await.unwrap();
+    block.sections[0].transactions = vec![taken];
+    rig.set_clock_ms((GENESIS_TIMESTAMP + 100_000) * 1_000 + 20);
+    rig.submit(&late).await.unwrap();
+    ends.outgoing.recv().await.unwrap();
+    rig.finalize(block).await;
+    let again = timeout(A_WHILE, ends.outgoing.recv()).await.unwrap().unwrap();
+    assert_eq!(again, sent[1], "to the leaders, and nothing else");
+    assert!(
+        timeout(A_WHILE, ends.outgoing.recv()).await.is_err(),
+        "what the block could not have held is not repeated"
+    );
+}
