@@ -10,6 +10,8 @@ import { promisify } from "node:util";
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const SLUICE = process.env.SLUICE_BIN ?? join(here, "../target/debug/sluice");
+/** A seat that lies. Not part of the binary. */
+export const LIAR = process.env.SLUICE_LIAR_BIN ?? join(here, "../target/debug/sluice-liar");
 const arch = { x64: "amd64", arm64: "arm64" }[process.arch];
 const foundry = (tool) =>
   process.env[`SLUICE_${tool.toUpperCase()}`] ??

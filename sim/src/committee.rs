@@ -17,7 +17,7 @@ use commonware_utils::{TryCollect as _, ordered::BiMap};
 use sluice_simplex::{Committee, Member, SeatKeys};
 
 /// What signs, as `docs/spec/sequencers.md` has it.
-pub(crate) type Scheme = bls12381_multisig::Scheme<ed25519::PublicKey, MinSig>;
+pub type Scheme = bls12381_multisig::Scheme<ed25519::PublicKey, MinSig>;
 
 const CHAIN_ID: u64 = 31_337;
 const CONTRACT: Address = Address::repeat_byte(0x5e);
@@ -65,7 +65,6 @@ impl Seats {
 
     /// The committee of an epoch as the room under test has it.
     pub(crate) fn committee(&self, epoch: u64) -> Option<Committee> {
-        let member = |keys: &SeatKeys| Member { network_key: keys.network_key(), vote_key: keys.vote_key() };
         let members: Vec<Member> = self.of(epoch)?.iter().map(|seat| member(&self.keys[*seat])).collect();
         Some(Committee::new(epoch, CHAIN_ID, CONTRACT, &members).expect("a good committee"))
     }
@@ -82,26 +81,31 @@ impl Seats {
 
     /// What a seat signs with in an epoch, or what checks all signatures of it.
     pub(crate) fn scheme(&self, epoch: u64, seat: Option<usize>) -> Scheme {
-        let namespace = [b"SLUICE_SIMPLEX".as_slice(), &CHAIN_ID.to_be_bytes(), CONTRACT.as_slice()].concat();
-        let member = |keys: &SeatKeys| {
-            let vote = <MinSig as Variant>::Public::decode(bytes(&keys.vote_key())).expect("a point");
-            (network(keys).public_key(), vote)
-        };
-        let members: BiMap<_, _> = self
-            .of(epoch)
-            .expect("an epoch of the plan")
-            .iter()
-            .map(|seat| member(&self.keys[*seat]))
-            .try_collect()
-            .expect("no key comes twice");
-        match seat {
-            None => Scheme::verifier(&namespace, members),
-            Some(seat) => {
-                let secret = Private::decode(bytes(&self.keys[seat].to_secrets().1)).expect("a scalar");
-                Scheme::signer(&namespace, members, secret).expect("a member")
-            }
-        }
+        let members: Vec<Member> =
+            self.of(epoch).expect("an epoch of the plan").iter().map(|seat| member(&self.keys[*seat])).collect();
+        let keys = seat.map(|seat| &self.keys[seat]);
+        scheme((CHAIN_ID, CONTRACT), &members, keys).expect("good keys, each once, and a member's")
     }
+}
+
+/// What a seat signs with, or, without keys, what checks signatures of all. `None` when keys are no keys, come twice, or are nobody's among
+/// the members. The contract is `Sequencers`, the chain id that of its L1.
+pub fn scheme((chain_id, contract): (u64, Address), members: &[Member], keys: Option<&SeatKeys>) -> Option<Scheme> {
+    let namespace = [b"SLUICE_SIMPLEX".as_slice(), &chain_id.to_be_bytes(), contract.as_slice()].concat();
+    let member = |member: &Member| {
+        let network = ed25519::PublicKey::decode(bytes(member.network_key.as_slice())).ok()?;
+        Some((network, <MinSig as Variant>::Public::decode(bytes(&member.vote_key)).ok()?))
+    };
+    let members: Option<Vec<_>> = members.iter().map(member).collect();
+    let members: BiMap<_, _> = members?.into_iter().try_collect().ok()?;
+    match keys {
+        None => Some(Scheme::verifier(&namespace, members)),
+        Some(keys) => Scheme::signer(&namespace, members, Private::decode(bytes(&keys.to_secrets().1)).ok()?),
+    }
+}
+
+fn member(keys: &SeatKeys) -> Member {
+    Member { network_key: keys.network_key(), vote_key: keys.vote_key() }
 }
 
 /// As the engine decodes from.

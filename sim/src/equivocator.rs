@@ -10,7 +10,7 @@ use bytes::Bytes;
 use commonware_codec::{Decode as _, DecodeExt as _, Encode as _};
 use commonware_consensus::{
     Viewable as _,
-    simplex::types::{Certificate, Finalize, Notarize, Proposal, Vote},
+    simplex::types::{Certificate, Finalize, Proposal, Vote},
     types::{Epoch, Round, View},
 };
 use commonware_cryptography::{certificate::Verifier as _, ed25519::PublicKey, sha256::Digest};
@@ -19,6 +19,7 @@ use commonware_runtime::{Clock as _, deterministic::Context};
 use sluice_types::{Height, L1Number, OrderedBlock};
 
 use crate::{
+    Lie,
     committee::Scheme,
     network::{Lane, Plain},
     spoken::Spoken,
@@ -82,10 +83,9 @@ impl Equivocator {
                     }
                 }
                 () = clock.sleep_until(due) => {
-                    for proposal in seen.reveal.take().into_iter().flat_map(|(_, both)| both) {
-                        let vote = Notarize::sign(&self.scheme, proposal).expect("it has a key");
-                        self.spoken.note(Vote::Notarize(vote.clone()));
-                        votes.0.send(Recipients::All, Vote::Notarize(vote).encode(), true);
+                    for vote in seen.reveal.take().into_iter().flat_map(|(_, both)| self.notarize(both)) {
+                        self.spoken.note(vote.clone());
+                        votes.0.send(Recipients::All, vote.encode(), true);
                     }
                 }
             }
@@ -143,16 +143,20 @@ impl Equivocator {
             .map(|(_, key)| key.clone())
             .collect();
         let halves = others.split_at(others.len() / 2);
-        for ((block, proposal), half) in both.iter().zip(proposals.clone()).zip([halves.0, halves.1]) {
+        for ((block, vote), half) in both.iter().zip(self.notarize(proposals.clone())).zip([halves.0, halves.1]) {
             blocks.0.send(Recipients::All, Bytes::from(alloy_rlp::encode(block)).encode(), true);
-            let vote = Notarize::sign(&self.scheme, proposal).expect("it has a key");
-            votes.0.send(Recipients::Some(half.to_vec()), Vote::Notarize(vote).encode(), true);
+            votes.0.send(Recipients::Some(half.to_vec()), vote.encode(), true);
         }
         seen.reveal = Some((now + SECRET, proposals.clone()));
         for block in both {
             seen.blocks.insert(block.hash(), block);
         }
         seen.proposed.insert(view, proposals);
+    }
+
+    /// Votes for both.
+    fn notarize(&self, both: [Proposal<Digest>; 2]) -> [Vote<Scheme, Digest>; 2] {
+        Lie::Notarize.votes(&self.scheme, both).expect("it has a key")
     }
 
     /// Votes to finalize whatever of its own others vote for.

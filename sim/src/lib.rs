@@ -17,6 +17,9 @@
 //!
 //! Beside seeds there are [`testnet`]s: named trials, each with a judgement of its own, and a report for a person.
 //!
+//! The package's other program, `sluice-liar`, takes a seat's place on a real network and contradicts itself as the liars here do ([`Lie`]);
+//! it is not part of this library, nor of a node.
+//!
 //! Start reading at [`run`], then `plan.rs` and `laws.rs`.
 
 mod app;
@@ -27,6 +30,7 @@ mod disk;
 mod equivocator;
 mod l1;
 mod laws;
+mod lie;
 mod network;
 mod plan;
 mod rules;
@@ -35,6 +39,8 @@ pub mod testnet;
 mod trace;
 mod world;
 
+pub use committee::{Scheme, scheme};
+pub use lie::Lie;
 pub use plan::{Kind, Plan, STEADY_PART_MS, Scenario};
 pub use trace::{Decided, Trace};
 pub use world::{Outcome, run};

@@ -53,7 +53,7 @@ pub use committees::{Committees, EPOCHS_KEPT};
 pub use engine::{Channels, Lines, Node, Settings, run as run_on};
 pub use error::Error;
 pub use keys::{Registration, SeatKeys};
-pub use network::{Config, Peer, run};
+pub use network::{Config, Peer, Presence, connect, run};
 pub use points::{key_to_l1, signature_to_l1};
 pub use record::RecordId;
 pub use votes::{Chain, verify_votes};

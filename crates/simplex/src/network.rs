@@ -8,7 +8,7 @@ use commonware_consensus::{
     simplex,
 };
 use commonware_cryptography::{ChaCha20Poly1305, ed25519, sha256::Digest};
-use commonware_p2p::{Address, AddressableManager, authenticated::lookup, utils::mux};
+use commonware_p2p::{Address, AddressableManager, Receiver, Sender, authenticated::lookup, utils::mux};
 use commonware_runtime::{Quota, Runner as _, Spawner as _, Supervisor as _, tokio as runtime};
 use commonware_stream::{
     cups::{self, Cups},
@@ -47,6 +47,19 @@ pub struct Peer {
     pub network_key: B256,
     /// Its address.
     pub address: SocketAddr,
+}
+
+/// Who a node is on the network, and whom it meets there.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    /// Its keys.
+    pub keys: SeatKeys,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Where the members of each epoch listen, this one too, now and later.
+    pub peers: watch::Receiver<BTreeMap<u64, Vec<Peer>>>,
+    /// Most members of a committee, at most [`SEATS_MAX`]. Memory is reserved for so many.
+    pub seats_max: usize,
 }
 
 /// How a seat takes part.
@@ -107,39 +120,14 @@ pub async fn run(config: Config, start: Height, lines: Lines, stop: impl Future<
 }
 
 fn run_here(config: Config, start: Height, lines: Lines, stopped: oneshot::Receiver<()>) -> Result<(), Error> {
-    let handshake = Cups::<_, ChaCha20Poly1305>::new(
-        Sake {
-            signer: config.keys.network().clone(),
-            synchrony_bound: SYNCHRONY_BOUND,
-            max_handshake_age: HANDSHAKE_AGE_MAX,
-            version: sake::Version::V1,
-        },
-        cups::Version::V1,
-    );
-    // This node counts, too, where it is not a member.
-    let seats = NonZeroUsize::MIN.saturating_add(config.seats_max);
-    let network = lookup::Config {
-        tracked_peer_sets: PEER_SETS,
-        ..lookup::Config::local(handshake, NETWORK, config.listen, seats, message_bytes_max(), NZUsize!(MAILBOX_SIZE))
-    };
     let settings = runtime::Config::new()
         .with_storage_directory(config.folder)
         .with_worker_threads(config.threads)
         .with_tcp_nodelay(Some(true));
+    let presence =
+        Presence { keys: config.keys.clone(), listen: config.listen, peers: config.peers, seats_max: config.seats_max };
     runtime::Runner::new(settings).start(|context| async move {
-        let (mut network, oracle) = lookup::Network::new(context.child("network"), network);
-        let channels = Channels {
-            votes: network.register(0, QUOTA),
-            certificates: network.register(1, QUOTA),
-            resolver: network.register(2, QUOTA),
-            backfill: network.register(3, QUOTA),
-            blocks: network.register(4, QUOTA),
-            messages: network.register(5, QUOTA),
-        };
-        network.start();
-        let peers = config.peers;
-        let tracked = oracle.clone();
-        context.child("peers").spawn(move |_| follow(tracked, peers, config.seats_max));
+        let (oracle, channels) = connect(&context, presence);
         let node = Node {
             keys: config.keys,
             committees: config.committees,
@@ -153,6 +141,46 @@ fn run_here(config: Config, start: Height, lines: Lines, stopped: oneshot::Recei
             error = engine::run(context, node, (oracle.clone(), oracle), channels, lines) => Err(error),
         }
     })
+}
+
+/// Opens a node's connections, authenticated and encrypted. The first part of the answer says who its peers are and takes whom not to talk
+/// with any more.
+pub fn connect(
+    context: &runtime::Context,
+    presence: Presence,
+) -> (
+    lookup::Oracle<ed25519::PublicKey>,
+    Channels<impl Sender<PublicKey = ed25519::PublicKey>, impl Receiver<PublicKey = ed25519::PublicKey>>,
+) {
+    let Presence { keys, listen, peers, seats_max } = presence;
+    let handshake = Cups::<_, ChaCha20Poly1305>::new(
+        Sake {
+            signer: keys.network().clone(),
+            synchrony_bound: SYNCHRONY_BOUND,
+            max_handshake_age: HANDSHAKE_AGE_MAX,
+            version: sake::Version::V1,
+        },
+        cups::Version::V1,
+    );
+    // This node counts, too, where it is not a member.
+    let seats = NonZeroUsize::MIN.saturating_add(seats_max);
+    let config = lookup::Config {
+        tracked_peer_sets: PEER_SETS,
+        ..lookup::Config::local(handshake, NETWORK, listen, seats, message_bytes_max(), NZUsize!(MAILBOX_SIZE))
+    };
+    let (mut network, oracle) = lookup::Network::new(context.child("network"), config);
+    let channels = Channels {
+        votes: network.register(0, QUOTA),
+        certificates: network.register(1, QUOTA),
+        resolver: network.register(2, QUOTA),
+        backfill: network.register(3, QUOTA),
+        blocks: network.register(4, QUOTA),
+        messages: network.register(5, QUOTA),
+    };
+    network.start();
+    let tracked = oracle.clone();
+    context.child("peers").spawn(move |_| follow(tracked, peers, seats_max));
+    (oracle, channels)
 }
 
 /// Tells the network who may connect, and where they are, whenever that changes.
