@@ -85,6 +85,14 @@ impl Trace {
         grown as f64 * 1_000.0 / to_ms.saturating_sub(from_ms).max(1) as f64
     }
 
+    /// How fast the blocks of an epoch after its first came. `None` where there are fewer than two.
+    pub fn blocks_per_second_of(&self, epoch: u64) -> Option<f64> {
+        let last = self.blocks.iter().rposition(|block| block.epoch == epoch)? as u64 + 1;
+        let grown = self.blocks.iter().filter(|block| block.epoch == epoch).count() - 1;
+        let took_ms = self.first_ms(last)?.checked_sub(self.began_ms(epoch)?)?;
+        (grown > 0 && took_ms > 0).then(|| grown as f64 * 1_000.0 / took_ms as f64)
+    }
+
     /// The longest time between `from_ms` and `to_ms` in which a seat was handed nothing (ms).
     pub fn pause_ms(&self, seat: usize, (from_ms, to_ms): (u64, u64)) -> u64 {
         let (mut before, mut longest) = (from_ms, 0);
@@ -107,12 +115,15 @@ mod tests {
     #[test]
     fn a_pause_is_measured_within_its_time_and_up_to_its_end() {
         let came = BTreeMap::from([(0, vec![(100, 1), (300, 2), (1_000, 3)])]);
-        let trace = Trace { came, ..Trace::default() };
+        let block = |epoch| Decided { epoch, view: 1, seat: 0 };
+        let trace = Trace { came, blocks: vec![block(1), block(2), block(2)], ..Trace::default() };
         assert_eq!(trace.pause_ms(0, (0, 1_000)), 700);
         assert_eq!(trace.pause_ms(0, (0, 400)), 200);
         assert_eq!(trace.pause_ms(0, (1_100, 1_900)), 800);
         assert_eq!(trace.pause_ms(1, (0, 500)), 500, "a seat that was handed nothing");
         assert!((trace.blocks_per_second((200, 1_200)) - 2.0).abs() < 1e-9, "two blocks in a second");
+        assert_eq!(trace.blocks_per_second_of(1), None, "one block");
+        assert!((trace.blocks_per_second_of(2).unwrap() - 1.0 / 0.7).abs() < 1e-9);
         assert_eq!((trace.height_at(0, 99), trace.height_at(0, 300), trace.height_at(0, 5_000)), (0, 2, 3));
     }
 }

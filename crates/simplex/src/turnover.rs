@@ -1,6 +1,6 @@
 //! One engine for each epoch: starts that of the running one, and ends that of the one before.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use commonware_consensus::{
     Reporters,
@@ -14,7 +14,7 @@ use commonware_consensus::{
 use commonware_cryptography::{ed25519::PublicKey, sha256::Digest};
 use commonware_p2p::{
     Blocker, Receiver, Sender,
-    utils::mux::{MuxHandle, Muxer},
+    utils::mux::{MuxHandle, Muxer, SubReceiver, SubSender},
 };
 use commonware_parallel::Sequential;
 use commonware_runtime::{Clock, Handle, Metrics, Spawner, Storage, Supervisor, buffer::paged::CacheRef};
@@ -36,6 +36,8 @@ use crate::{
 
 /// An engine goes on for so many timeouts of a leader when its epoch is over, for those who have not heard it yet.
 const FAREWELL_TIMEOUTS: u32 = 2;
+/// Epochs after the running one whose messages are kept until they begin here.
+const EARLY_MAX: usize = 2;
 /// Journals of votes that are kept besides that of the running epoch, so that an application that was set back by some blocks cannot
 /// make a node vote again where it voted.
 const JOURNALS_KEPT: usize = 2;
@@ -66,6 +68,20 @@ pub(crate) struct Lanes<S: Sender> {
     pub(crate) resolver: MuxHandle<S>,
 }
 
+/// What an epoch's engine says and hears: votes, certificates, resolver.
+type EpochLanes<S> = [(SubSender<S>, SubReceiver<PublicKey>); 3];
+
+impl<S: Sender<PublicKey = PublicKey>> Lanes<S> {
+    async fn register(&mut self, epoch: u64) -> Result<EpochLanes<S>, Error> {
+        let closed = |_| Error::PartEnded("channels");
+        Ok([
+            self.votes.register(epoch).await.map_err(closed)?,
+            self.certificates.register(epoch).await.map_err(closed)?,
+            self.resolver.register(epoch).await.map_err(closed)?,
+        ])
+    }
+}
+
 /// Divides a channel by epoch.
 pub(crate) fn divide<E, S, R>(context: E, (sender, receiver): (S, R)) -> (MuxHandle<S>, Handle<Result<(), R::Error>>)
 where
@@ -94,11 +110,15 @@ where
         let (mut now, mut committees) = (self.epochs.now(), self.committees.changes());
         let mut running: Option<Running> = None;
         let mut leaving: Option<(SystemTime, Handle<()>)> = None;
+        let mut early = BTreeMap::new();
         loop {
             let at = *now.borrow_and_update();
+            if let Err(error) = self.listen(at.epoch, &mut lanes, &mut early).await {
+                return self.link.fail(error);
+            }
             let begun = running.as_ref().is_some_and(|running| running.epoch == at.epoch);
             if !begun && at.height >= self.start {
-                match self.begin(&context, at, &mut lanes).await {
+                match self.begin(&context, at, (&mut lanes, &mut early)).await {
                     Ok(None) => {}
                     Ok(Some(next)) => {
                         if let Some(engine) = running.take().and_then(|before| before.engine) {
@@ -130,11 +150,30 @@ where
         }
     }
 
+    /// Opens the lanes of the next epochs in which this node votes. The last block of an epoch is not decided everywhere at once: who
+    /// has it first proposes and votes at once, says so once, and the others need it when they begin.
+    async fn listen<S: Sender<PublicKey = PublicKey>>(
+        &mut self,
+        running: u64,
+        lanes: &mut Lanes<S>,
+        early: &mut BTreeMap<u64, EpochLanes<S>>,
+    ) -> Result<(), Error> {
+        early.retain(|epoch, _| *epoch >= running);
+        for epoch in self.committees.epochs().into_iter().filter(|epoch| *epoch > running).take(EARLY_MAX) {
+            if !early.contains_key(&epoch) && matches!(self.schemes.signer(epoch), Some(Ok(_))) {
+                early.insert(epoch, lanes.register(epoch).await?);
+            }
+        }
+        Ok(())
+    }
+
     /// Starts the engine of an epoch, if its committee is known.
-    async fn begin<S>(&mut self, context: &E, at: Now, lanes: &mut Lanes<S>) -> Result<Option<Running>, Error>
-    where
-        S: Sender<PublicKey = PublicKey>,
-    {
+    async fn begin<S: Sender<PublicKey = PublicKey>>(
+        &mut self,
+        context: &E,
+        at: Now,
+        (lanes, early): (&mut Lanes<S>, &mut BTreeMap<u64, EpochLanes<S>>),
+    ) -> Result<Option<Running>, Error> {
         let epoch = at.epoch;
         let Some(signer) = self.schemes.signer(epoch) else { return Ok(None) };
         self.committees.set_current(epoch);
@@ -178,10 +217,10 @@ where
                 forward: ForwardPolicy::SilentVoters,
             },
         );
-        let closed = |_| Error::PartEnded("channels");
-        let votes = lanes.votes.register(epoch).await.map_err(closed)?;
-        let certificates = lanes.certificates.register(epoch).await.map_err(closed)?;
-        let resolver = lanes.resolver.register(epoch).await.map_err(closed)?;
+        let [votes, certificates, resolver] = match early.remove(&epoch) {
+            Some(lanes) => lanes,
+            None => lanes.register(epoch).await?,
+        };
         Ok(Some(Running { epoch, engine: Some(engine.start(votes, certificates, resolver)) }))
     }
 

@@ -1,6 +1,8 @@
-//! The second round: what many seats cost.
+//! The second round: what many seats cost, and one network that grows from few to many.
 
-use super::{Bars, Lines, Options, Plot, Series, TrialReport, fairness, setting::Setting, thousands, trial::Trial};
+use super::{
+    Bars, Lines, Options, Plot, Series, TrialReport, fairness, setting::Setting, stake, thousands, trial::Trial,
+};
 use crate::{Outcome, plan::STEADY_PART_MS};
 
 /// One way between two seats (ms).
@@ -9,13 +11,57 @@ const LATENCY_MS: u64 = 50;
 const FINALITY_MS_MAX: u64 = 5 * LATENCY_MS;
 /// The least speed when all is steady, however many seats there are.
 const BLOCKS_PER_SECOND_MIN: f64 = 5.0;
+/// Blocks that a seat may be behind another at the end of a run.
+const BEHIND_MAX: u64 = 2;
 /// The figure that the plot of speeds is made from.
 const SPEED: &str = "blocks per second";
 /// The series that the plot of finality is made from.
 const FINALITY: &str = "Time of a block until it is final";
 
+/// Between two steps of the network that grows, and from the last to the end (virtual ms).
+const STEP_MS: u64 = 6_000;
+/// Newcomers' processes start so long before their committee becomes known, with nothing.
+const START_LEAD_MS: u64 = 4_500;
+
 pub(super) fn trials(options: &Options) -> Vec<Trial> {
-    options.sizes.iter().map(|seats| size(*seats)).collect()
+    options.sizes.iter().map(|seats| size(*seats)).chain(grows(options)).collect()
+}
+
+/// One network that grows through all sizes. `None` where there is only one.
+fn grows(options: &Options) -> Option<Trial> {
+    let mut sizes = options.sizes.clone();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let [first, .., last] = sizes[..] else { return None };
+    let steps: Vec<_> = (1..).map(|step| step * STEP_MS).zip(sizes.windows(2)).collect();
+    let end_ms = STEP_MS * (steps.len() as u64 + 1);
+    let mut setting = Setting::new(options.seed, last, end_ms).first(0..first);
+    for (at_ms, sizes) in &steps {
+        let newcomers: Vec<usize> = (sizes[0]..sizes[1]).collect();
+        setting = setting.down(&newcomers, (0, at_ms - START_LEAD_MS)).next(*at_ms, 0..sizes[1]);
+    }
+    let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
+    let done = format!(
+        "One network grows epoch by epoch: {} seats, every {} s. Newcomers start with nothing shortly before. Clients send all the time.",
+        sizes.join(", "),
+        STEP_MS / 1_000,
+    );
+    Some(Trial::new("grows", done, setting, move |outcome, _, report| {
+        stake::takes_over(report, outcome);
+        fairness::announced(report, outcome);
+        let behind =
+            outcome.heights.values().max().zip(outcome.heights.values().min()).map_or(0, |(high, low)| high - low);
+        report.must(
+            format!("All {last} seats have the chain, but for {BEHIND_MAX} blocks that are on their way"),
+            format!("the last is {behind} behind"),
+            outcome.heights.len() == last && behind <= BEHIND_MAX,
+        );
+        for (epoch, members) in &outcome.trace.committees {
+            let speed =
+                outcome.trace.blocks_per_second_of(*epoch).map_or_else(|| "none".into(), |speed| format!("{speed:.1}"));
+            report.figure(&format!("blocks per second of {} seats, at most 5", members.len()), speed);
+        }
+    }))
 }
 
 fn size(seats: usize) -> Trial {
