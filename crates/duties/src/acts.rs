@@ -129,8 +129,10 @@ impl Acts for Staker {
             // What is given away must be there first. Others may send it any time.
             Act::Record { record, .. } => record.fees_wei <= registry.unassigned_wei().await?,
             Act::Accuse { .. } | Act::ReportMissed { .. } => true,
-            // Whether the vault has enough, and the batch is final, is what the store says.
-            Act::WithdrawVault | Act::ClaimVault { .. } => true,
+            // Whether the vault has enough is what the store says.
+            Act::WithdrawVault => true,
+            // That the batch is final, too. Ether that a genesis made out of nothing is not in the bridge.
+            Act::ClaimVault { claim } => claim.value_wei <= registry.bridge_wei().await?,
             Act::Sweep => !registry.fee_balances().await?.surplus_wei.is_zero(),
             Act::WithdrawInbox => !registry.fee_balances().await?.inbox_wei.is_zero(),
         };

@@ -79,6 +79,11 @@ impl Registry {
         Ok(FeeBalances { surplus_wei, inbox_wei, unassigned_wei: self.unassigned_wei().await? })
     }
 
+    /// Ether in the `Bridge`, from which messages from L2 are paid, at the newest block; wei. Errors: [`Error::Endpoint`].
+    pub async fn bridge_wei(&self) -> Result<U256, Error> {
+        self.l1().balance_wei(self.l1().contracts().bridge).await
+    }
+
     /// Whether a message from L2 was carried out by a block.
     pub async fn is_message_claimed(&self, leaf_index: u64, at: At) -> Result<bool, Error> {
         self.l1().is_claimed_at(leaf_index, at).await

@@ -27,6 +27,8 @@ const FIRST_EPOCH: u32 = 0;
 /// Length of a turn to post, and the silence after which the next seat takes over, seconds.
 const TURN_S: u64 = 20;
 const TAKEOVER_S: u64 = 4;
+/// How often nodes look what is owed on L1, milliseconds: here epochs, and the time for their records, may be short.
+const DUTIES_POLL_MS: u64 = 1_000;
 /// What the pot keeps for refunds, wei: several batches, while a development network's fees are small.
 const RESERVE_WEI: u64 = 1_000_000_000_000_000;
 
@@ -129,9 +131,9 @@ pub(super) fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: 
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
         feed: None,
         duties: sluice_duties::Config {
+            poll_ms: DUTIES_POLL_MS,
             takeover_s: TAKEOVER_S,
             fees_min_wei: sluice_l1::VAULT_WEI_MIN,
-            ..Default::default()
         },
     }
 }
