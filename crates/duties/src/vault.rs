@@ -18,8 +18,8 @@ use crate::{
 
 /// Most blocks, or batches that sent nothing, that one step reads.
 const READS_PER_STEP: u32 = 2_048;
-/// Withdrawals that wait to be claimed, above which no further batch is read.
-const CLAIMS_MAX: usize = 64;
+/// Withdrawals that wait to be claimed, from which on no further batch is read. Each is asked of L1 at every look.
+pub(crate) const CLAIMS_MAX: usize = 8;
 /// Most messages on their way from L1 that are looked at. While there are more, nothing is withdrawn.
 const QUEUE_MAX: u64 = 1_024;
 

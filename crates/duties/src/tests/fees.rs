@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Act,
     outbox::{FRONTIER_SLOT, Frontier, prove},
+    vault::{CLAIMS_MAX, Vault},
 };
 
 const ALL: [u32; 4] = [0, 1, 2, 3];
@@ -138,6 +139,32 @@ fn the_frontier_is_where_the_contract_keeps_it() {
     let layout = include_str!("../../../../contracts/snapshots/Outbox.storage.json");
     let at = layout.find("\"_frontier\"").unwrap();
     assert!(layout[at..].contains(&format!("\"slot\": \"{FRONTIER_SLOT}\"")));
+}
+
+/// A node that starts where others have moved fees for long.
+#[test]
+fn no_more_withdrawals_wait_than_a_few_and_none_is_passed_over() {
+    let store = Net::new(0).nodes[0].store.clone();
+    let mut l2 = L2::new(vec![store.clone()]);
+    let count = 2 * CLAIMS_MAX as u64 + 1;
+    for _ in 0..count {
+        l2.l1_block(1, 1, false, 0);
+        l2.block(VAULT_WEI_MIN, 1);
+        l2.l1_block(1, 0, true, 0);
+        l2.block(0, 0);
+    }
+    let (mut vault, mut leaves) = (Vault::default(), Vec::new());
+    while leaves.len() < usize::try_from(count).unwrap() {
+        vault.read(&store).unwrap();
+        let waiting: Vec<u64> = vault.claims().map(|claim| claim.leaf_index).collect();
+        assert!((1..=CLAIMS_MAX).contains(&waiting.len()));
+        waiting.iter().for_each(|leaf_index| vault.forget(*leaf_index));
+        leaves.extend(waiting);
+    }
+    // A user's message before each.
+    assert_eq!(leaves, (0..count).map(|place| 2 * place + 1).collect::<Vec<_>>());
+    vault.read(&store).unwrap();
+    assert_eq!(vault.claims().count(), 0);
 }
 
 #[tokio::test]
