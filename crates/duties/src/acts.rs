@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
+use alloy_primitives::Address;
 use sluice_l1::{
-    At, Error, Evidence, Staker,
+    At, Claim, Error, Evidence, FeeBalances, Staker,
     contracts::L1Certificate,
     registry::{RegistryParams, SeatState},
     stake::{EpochRecord, RewardEntry},
@@ -42,6 +43,17 @@ pub enum Act {
         /// How the entry hangs in the record's tree.
         proof: Vec<alloy_primitives::B256>,
     },
+    /// Make the vault on L2 send its fees to L1.
+    WithdrawVault,
+    /// Carry out a message with which the vault sent its fees.
+    ClaimVault {
+        /// The message, with its proof.
+        claim: Box<Claim>,
+    },
+    /// Send on what `Posting` holds above its reserve.
+    Sweep,
+    /// Send on the fees for messages to L2.
+    WithdrawInbox,
 }
 
 /// How an act stands on L1.
@@ -68,6 +80,12 @@ pub trait Acts: Clone + Send + Sync + 'static {
     /// Ids of the seats of an epoch's committee, in its order; `None` when none is stored.
     fn seats(&self, epoch: u32) -> impl Future<Output = Result<Option<Vec<u32>>, Error>> + Send;
 
+    /// Whether ether that arrives at an account on L1 is the seats'.
+    fn pays_seats(&self, recipient: Address) -> bool;
+
+    /// Fees on L1 that are the seats', at the newest block.
+    fn fee_balances(&self) -> impl Future<Output = Result<FeeBalances, Error>> + Send;
+
     /// How an act stands.
     fn standing(&self, act: &Act) -> impl Future<Output = Result<Standing, Error>> + Send;
 
@@ -88,6 +106,14 @@ impl Acts for Staker {
         self.registry().committee_seats(epoch, At::Latest).await
     }
 
+    fn pays_seats(&self, recipient: Address) -> bool {
+        self.registry().pays_seats(recipient)
+    }
+
+    async fn fee_balances(&self) -> Result<FeeBalances, Error> {
+        self.registry().fee_balances().await
+    }
+
     async fn standing(&self, act: &Act) -> Result<Standing, Error> {
         for (at, done) in [(At::Finalized, Standing::Final), (At::Latest, Standing::Done)] {
             if is_done(self, act, at).await? {
@@ -103,6 +129,12 @@ impl Acts for Staker {
             // What is given away must be there first. Others may send it any time.
             Act::Record { record, .. } => record.fees_wei <= registry.unassigned_wei().await?,
             Act::Accuse { .. } | Act::ReportMissed { .. } => true,
+            // Whether the vault has enough is what the store says.
+            Act::WithdrawVault => true,
+            // That the batch is final, too. Ether that a genesis made out of nothing is not in the bridge.
+            Act::ClaimVault { claim } => claim.value_wei <= registry.bridge_wei().await?,
+            Act::Sweep => !registry.fee_balances().await?.surplus_wei.is_zero(),
+            Act::WithdrawInbox => !registry.fee_balances().await?.inbox_wei.is_zero(),
         };
         Ok(if is_possible { Standing::Owed } else { Standing::Waits })
     }
@@ -113,6 +145,10 @@ impl Acts for Staker {
             Act::Accuse { epoch, index, evidence } => self.report(*epoch, *index, evidence).await?,
             Act::Record { record, certificate } => self.submit_record(record, certificate).await?,
             Act::ReportMissed { epoch, entry, proof } => self.report_missed(*epoch, entry, proof.clone()).await?,
+            Act::WithdrawVault => self.withdraw_vault().await?,
+            Act::ClaimVault { claim } => self.claim_message(claim).await?,
+            Act::Sweep => self.sweep().await?,
+            Act::WithdrawInbox => self.withdraw_inbox_fees().await?,
         };
         Ok(())
     }
@@ -136,5 +172,8 @@ async fn is_done(staker: &Staker, act: &Act, at: At) -> Result<bool, Error> {
             registry.is_reported(*epoch, entry.seat, at).await?
                 || registry.seat_state(entry.seat, at).await? != SeatState::Open
         }
+        Act::ClaimVault { claim } => registry.is_message_claimed(claim.leaf_index, at).await?,
+        // There are always more to come.
+        Act::WithdrawVault | Act::Sweep | Act::WithdrawInbox => false,
     })
 }

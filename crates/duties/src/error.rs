@@ -1,6 +1,7 @@
 //! Why the room stops or waits.
 
-use sluice_types::{L2Number, Severity};
+use alloy_primitives::B256;
+use sluice_types::{BatchIndex, L2Number, Severity};
 
 /// Why the room stops or waits.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,18 @@ pub enum Error {
     /// The store lacks something that must be there.
     #[error("the store lacks block {0}; rebuild the folder with `sluice derive`")]
     Missing(L2Number),
+    /// The outbox as the store has it is not that of the chain.
+    #[error(
+        "the messages to L1 in the store give root {got} at the end of batch {batch}, which says {expected}; rebuild the folder with `sluice derive`"
+    )]
+    Outbox {
+        /// The batch.
+        batch: BatchIndex,
+        /// Computed.
+        got: B256,
+        /// In the batch's header.
+        expected: B256,
+    },
     /// A task of the room failed.
     #[error("a task of the duties room ended: {0}")]
     Task(String),

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, U256};
+use sluice_l1::{Claim, FeeBalances};
 use sluice_ordering::{ConflictingVotes, Line, Message, To};
 use sluice_store::{EpochRewards, Evidence, Store};
 use sluice_types::{Severity, reward_proof};
@@ -20,6 +21,7 @@ use crate::{
     is_down,
     signatures::{EPOCHS_WATCHED, Signatures},
     turns::delay_s,
+    vault::Vault,
 };
 
 /// Pause after the first failure of an act, seconds of L1's clock; doubled with each further one.
@@ -47,13 +49,20 @@ enum Name {
     Accuse(u64, u32),
     Record(u32),
     ReportMissed(u32, u32),
+    WithdrawVault,
+    /// By the message's place in the outbox.
+    ClaimVault(u64),
+    Sweep,
+    WithdrawInbox,
 }
 
 impl Name {
-    fn epoch(self) -> u64 {
+    /// `None` for what no epoch owes.
+    fn epoch(self) -> Option<u64> {
         match self {
-            Self::Snapshot(epoch) | Self::Record(epoch) | Self::ReportMissed(epoch, _) => epoch.into(),
-            Self::Accuse(epoch, _) => epoch,
+            Self::Snapshot(epoch) | Self::Record(epoch) | Self::ReportMissed(epoch, _) => Some(epoch.into()),
+            Self::Accuse(epoch, _) => Some(epoch),
+            Self::WithdrawVault | Self::ClaimVault(_) | Self::Sweep | Self::WithdrawInbox => None,
         }
     }
 }
@@ -86,6 +95,8 @@ pub struct Duties<A: Acts, S: Seat> {
     settled: BTreeSet<Name>,
     /// Of whom the others were told.
     told: BTreeSet<(u64, u32)>,
+    /// Where the seats' fees come from; `None` where the chain's are for others.
+    vault: Option<Vault>,
     acting: Option<(Name, JoinHandle<Result<(), sluice_l1::Error>>)>,
     /// L1's clock at the last look.
     now: u64,
@@ -95,6 +106,7 @@ impl<A: Acts, S: Seat> Duties<A, S> {
     /// Takes up where the store says an earlier process was.
     pub fn new(config: Config, store: Store, acts: A, seat: S, lines: Lines) -> Result<Self, Error> {
         let count = Count::start(&store)?;
+        let vault = acts.pays_seats(store.config().fee_recipient).then(Vault::default);
         Ok(Self {
             config,
             store,
@@ -107,6 +119,7 @@ impl<A: Acts, S: Seat> Duties<A, S> {
             tasks: BTreeMap::new(),
             settled: BTreeSet::new(),
             told: BTreeSet::new(),
+            vault,
             acting: None,
             now: 0,
         })
@@ -147,7 +160,9 @@ impl<A: Acts, S: Seat> Duties<A, S> {
         self.signatures.forget_before(self.seat.epoch().saturating_sub(EPOCHS_WATCHED as u64));
         let mut owed = self.snapshots();
         owed.extend(self.accusations()?);
-        owed.extend(self.epochs_over().await?);
+        let (of_epochs, missing_wei) = self.epochs_over().await?;
+        owed.extend(of_epochs);
+        owed.extend(self.fees(missing_wei).await?);
         let names: BTreeSet<Name> = owed.iter().map(|(name, _)| *name).collect();
         self.tasks.retain(|name, _| names.contains(name));
         metrics::gauge!("duties_owed").set(owed.len() as f64);
@@ -234,7 +249,7 @@ impl<A: Acts, S: Seat> Duties<A, S> {
         }
         let (params, now) = (self.acts.params(), self.now);
         self.told.retain(|(epoch, _)| is_accepted(&params, *epoch, now));
-        self.settled.retain(|name| is_accepted(&params, name.epoch(), now));
+        self.settled.retain(|name| name.epoch().is_some_and(|epoch| is_accepted(&params, epoch, now)));
         Ok(owed)
     }
 
@@ -259,9 +274,37 @@ impl<A: Acts, S: Seat> Duties<A, S> {
         Ok(())
     }
 
-    /// Records of epochs that are over, and who was down in those that are recorded. Signs and tells the others until L1 has them.
-    async fn epochs_over(&mut self) -> Result<Vec<(Name, Act)>, Error> {
+    /// Fees that are worth moving on, or that a record waits for: with `record_wei` in `Rewards` it would be taken.
+    async fn fees(&mut self, record_wei: Option<U256>) -> Result<Vec<(Name, Act)>, Error> {
+        let min_wei = U256::from(self.config.fees_min_wei);
         let mut owed = Vec::new();
+        if let Some(vault) = &mut self.vault {
+            vault.read(&self.store)?;
+            if vault.is_due(&self.store, self.now, min_wei)? {
+                owed.push((Name::WithdrawVault, Act::WithdrawVault));
+            }
+            let claim =
+                |claim: &Claim| (Name::ClaimVault(claim.leaf_index), Act::ClaimVault { claim: claim.clone().into() });
+            owed.extend(vault.claims().map(claim));
+        }
+        let FeeBalances { surplus_wei, inbox_wei, unassigned_wei } = self.acts.fee_balances().await?;
+        let is_needed = record_wei.is_some_and(|record_wei| {
+            unassigned_wei < record_wei && unassigned_wei.saturating_add(surplus_wei) >= record_wei
+        });
+        if surplus_wei >= min_wei || is_needed {
+            owed.push((Name::Sweep, Act::Sweep));
+        }
+        if inbox_wei >= min_wei {
+            owed.push((Name::WithdrawInbox, Act::WithdrawInbox));
+        }
+        Ok(owed)
+    }
+
+    /// Records of epochs that are over, and who was down in those that are recorded; and the fees of the record that waits for the fewest.
+    /// Signs and tells the others until L1 has them.
+    async fn epochs_over(&mut self) -> Result<(Vec<(Name, Act)>, Option<U256>), Error> {
+        let mut owed = Vec::new();
+        let mut fees_wei: Option<U256> = None;
         let params = self.acts.params();
         for rewards in self.store.last_rewards(EPOCHS_WATCHED)? {
             let EpochRewards { epoch, entries, .. } = &rewards;
@@ -280,6 +323,9 @@ impl<A: Acts, S: Seat> Duties<A, S> {
                 if self.settled.contains(&name) { Standing::Final } else { self.acts.standing(&act).await? };
             match standing {
                 Standing::Owed | Standing::Waits => {
+                    if standing == Standing::Waits {
+                        fees_wei = Some(fees_wei.map_or(record.fees_wei, |least| least.min(record.fees_wei)));
+                    }
                     self.tell(number, hash);
                     if certificate.is_some() {
                         owed.push((name, act));
@@ -292,7 +338,7 @@ impl<A: Acts, S: Seat> Duties<A, S> {
                 }
             }
         }
-        Ok(owed)
+        Ok((owed, fees_wei))
     }
 
     /// Signs a record, if we have a seat in its committee, and tells the others; they may have missed it the last time.
@@ -317,10 +363,12 @@ impl<A: Acts, S: Seat> Duties<A, S> {
             Standing::Owed => {}
             Standing::Waits | Standing::Done => return Ok(()),
             Standing::Final => {
-                self.settled.insert(name);
-                if let Name::Accuse(epoch, seat) = name {
-                    self.store.remove_evidence(epoch, seat)?;
+                match (name, &mut self.vault) {
+                    (Name::ClaimVault(leaf_index), Some(vault)) => vault.forget(leaf_index),
+                    (Name::Accuse(epoch, seat), _) => self.store.remove_evidence(epoch, seat)?,
+                    _ => {}
                 }
+                self.settled.insert(name);
                 return Ok(());
             }
         }
@@ -333,6 +381,9 @@ impl<A: Acts, S: Seat> Duties<A, S> {
     /// An act has ended. Whether it is done is what L1 says at the next look, whoever did it.
     fn finish(&mut self, (name, result): (Name, Result<(), Error>)) -> Result<(), Error> {
         let Err(error) = result else {
+            if let (Name::WithdrawVault, Some(vault)) = (name, &mut self.vault) {
+                vault.asked();
+            }
             metrics::counter!("duties_acts_total").increment(1);
             return Ok(());
         };

@@ -20,5 +20,9 @@ const fn kind(act: &Act) -> u64 {
         Act::Accuse { .. } => 1,
         Act::Record { .. } => 2,
         Act::ReportMissed { .. } => 3,
+        Act::WithdrawVault => 4,
+        Act::ClaimVault { .. } => 5,
+        Act::Sweep => 6,
+        Act::WithdrawInbox => 7,
     }
 }

@@ -1,9 +1,13 @@
 //! The room on a real execution client with the real contracts: a committee is stored, a liar slashed, two epochs recorded, claimed to the
-//! wei, and who was down in both is jailed.
+//! wei, and who was down in both is jailed; fees that are on L1 reach the rewards.
 
 #![allow(clippy::unwrap_used, reason = "a test file; helpers outside test functions unwrap as well")]
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy::{
     providers::{Provider, ProviderBuilder},
@@ -15,15 +19,17 @@ use parking_lot::Mutex;
 use sluice_devl1::{DevL1, Kind};
 use sluice_duties::{Config, Duties, Lines, Place, Seat};
 use sluice_l1::{
-    At, Contact, DeployParams, Registration, Registry, RpcL1, Sender, SenderConfig, SequencersParams, Staker,
-    TxRequest, contracts::L1Certificate, deploy, deploy_sequencers, fund_test_token, plan_deployment, plan_sequencers,
-    points, registry::SeatState, stake::ClaimTo,
+    At, BLOCKS_MAX, Contact, DeployParams, FeeBalances, L1, L1Event, Registration, Registry, RpcL1, Sender,
+    SenderConfig, SequencersParams, Staker, TxRequest, contracts::L1Certificate, deploy, deploy_sequencers,
+    fund_test_token, is_vault_withdrawal, plan_deployment, plan_sequencers, points, registry::SeatState,
+    stake::ClaimTo,
 };
 use sluice_ordering::{ConflictingVotes, Offence, PeersEnd, SignedVote, Topics, peers};
 use sluice_store::{BlockCommit, Evidence, Genesis, Store};
 use sluice_types::{
-    Block, BlockAccessList, Certificate, ChainConfig, GenesisState, Header, Height, L1FeeParams, L1Number, L1Origin,
-    MessageIndex, OrderedBlock, SealedBlock, StateChanges, reward_proof,
+    Account, AccountChange, Block, BlockAccessList, Certificate, ChainConfig, EMPTY_CODE_HASH, GenesisState, Header,
+    Height, InboxMessage, L1FeeParams, L1Number, L1Origin, MessageIndex, OrderedBlock, SealedBlock, StateChanges,
+    predeploys::FEE_VAULT, reward_proof,
 };
 
 const TIME_MAX: Duration = Duration::from_secs(60);
@@ -223,8 +229,18 @@ fn genesis(registry: &Registry) -> Genesis {
 }
 
 fn push(store: &Store, epoch: u64, view: u64) {
+    push_with(store, (epoch, view), StateChanges::default());
+}
+
+/// A block after which the vault holds so much.
+fn fill_vault(store: &Store, balance: U256) {
+    let account = Some(Account { nonce: 1, balance, code_hash: EMPTY_CODE_HASH });
+    let change = AccountChange { account, storage_wiped: false, storage: BTreeMap::new() };
+    push_with(store, (0, 1), StateChanges { accounts: BTreeMap::from([(FEE_VAULT, change)]), codes: BTreeMap::new() });
+}
+
+fn push_with(store: &Store, (epoch, view): (u64, u64), changes: StateChanges) {
     let head = store.head_block();
-    let changes = StateChanges::default();
     let (state_root, trie) = store.state_root(&changes).unwrap();
     let header = Header {
         number: head.number().0 + 1,
@@ -435,5 +451,79 @@ async fn a_committee_is_stored_a_liar_slashed_epochs_paid_to_the_wei_and_who_was
     }
     assert_eq!(registry.seat_state(u32::from(idle), At::Latest).await.unwrap(), SeatState::Jailed);
     assert_eq!(registry.seat_status(u32::from(order[0])).await.unwrap().state, SeatState::Open);
+    l1.stop().await;
+}
+
+/// All that the inbox holds.
+async fn messages(registry: &Registry) -> Vec<InboxMessage> {
+    let mut messages = Vec::new();
+    let mut next = L1Number(1);
+    loop {
+        let blocks = registry.l1().blocks(next, L1Number(next.0 + BLOCKS_MAX - 1)).await.unwrap();
+        let Some(last) = blocks.last() else { return messages };
+        next = last.header.origin.number.next();
+        for event in blocks.into_iter().flat_map(|block| block.events) {
+            if let L1Event::Message { message, .. } = event {
+                messages.push(message);
+            }
+        }
+    }
+}
+
+/// What the bridge does needs batches, which the end-to-end tests have.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_vault_is_asked_once_and_fees_on_l1_reach_the_rewards_to_the_wei() {
+    let block_time = Duration::from_millis(200);
+    let config = sluice_devl1::Config { kind: Kind::Embedded, block_time, ..Default::default() };
+    let l1 = sluice_devl1::start(config).await.unwrap();
+    let registry = deployed(&l1).await;
+    let orders = Orders::default();
+    let mut nodes = Box::pin(nodes(&l1, &registry, &orders)).await;
+    let mut order: Vec<u8> = (1..=4).collect();
+    order.sort_by_key(|number| keccak256([*number]));
+    orders.lock().insert(0, order.clone());
+    let min_wei = U256::from(Config::default().fees_min_wei);
+    for node in &nodes {
+        fill_vault(&node.store, min_wei);
+    }
+
+    // The pot has the minimum above its reserve; the inbox less than that.
+    let contracts = *registry.contracts();
+    let payer = sender(&l1, 8).await;
+    let value_wei = SequencersParams::devnet().posting_reserve_wei + min_wei;
+    let fill = TxRequest { to: Some(contracts.posting), value_wei, ..TxRequest::default() };
+    payer.send_and_wait(fill, TIME_MAX).await.unwrap();
+    let balances = registry.fee_balances().await.unwrap();
+    assert_eq!(balances, FeeBalances { surplus_wei: min_wei, inbox_wei: U256::ZERO, unassigned_wei: U256::ZERO });
+    for _ in 0..2 {
+        look(&mut nodes).await;
+    }
+    for _ in 0..LOOKS_MAX {
+        if registry.fee_balances().await.unwrap().surplus_wei.is_zero() {
+            break;
+        }
+        look(&mut nodes).await;
+    }
+    // A message's fee: gas limit times price.
+    let fee_wei = U256::from(300_000u64 * 1_000_000);
+    let messages = messages(&registry).await;
+    assert!(!messages.is_empty() && messages.iter().all(is_vault_withdrawal), "{messages:?}");
+    let operators: BTreeSet<Address> = messages.iter().map(|message| message.from).collect();
+    assert_eq!(operators.len(), messages.len(), "no seat asks again before its store has seen L1");
+    let count = U256::from(messages.len());
+    let balances = registry.fee_balances().await.unwrap();
+    let expected = FeeBalances { surplus_wei: U256::ZERO, inbox_wei: fee_wei * count, unassigned_wei: min_wei };
+    assert_eq!(balances, expected);
+
+    // And those of the inbox, when there are enough.
+    let request = registry.l1().deposit_eth(recipient(1), U256::ONE).await.unwrap();
+    let eth_fee_wei = request.value_wei - U256::ONE;
+    payer.send_and_wait(request, TIME_MAX).await.unwrap();
+    let _ = nodes[0].staker.withdraw_inbox_fees().await.unwrap();
+    let balances = registry.fee_balances().await.unwrap();
+    let unassigned_wei = min_wei + fee_wei * count + eth_fee_wei;
+    assert_eq!(balances, FeeBalances { surplus_wei: U256::ZERO, inbox_wei: U256::ZERO, unassigned_wei });
+    let refused = nodes[0].staker.sweep().await.unwrap_err();
+    assert!(refused.to_string().contains("NoSurplus"), "{refused}");
     l1.stop().await;
 }

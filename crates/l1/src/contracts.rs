@@ -7,8 +7,8 @@ use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use sluice_types::{BatchHeader, CommittedBatch, InboxMessage, L1Number, L1Origin, MessageIndex, MessageKind};
 
 pub use abi::{
-    bridge::Bridge, emission::Emission, inbox::Inbox, posting::Posting, rewards::Rewards, rollup::Rollup,
-    sequencers::Sequencers, slasher::Slasher, test_token::TestToken,
+    bridge::Bridge, emission::Emission, fee_vault::FeeVault, inbox::Inbox, posting::Posting, rewards::Rewards,
+    rollup::Rollup, sequencers::Sequencers, slasher::Slasher, test_token::TestToken,
 };
 
 /// Generated bindings.
@@ -76,6 +76,13 @@ pub mod abi {
             #[derive(Debug)]
             Posting,
             "../../contracts/artifacts/Posting.json"
+        );
+    }
+    pub mod fee_vault {
+        alloy::sol!(
+            #[derive(Debug)]
+            FeeVault,
+            "../../contracts/artifacts/FeeVault.json"
         );
     }
     pub mod test_token {

@@ -31,6 +31,7 @@ mod endpoint;
 mod error;
 #[cfg(any(test, feature = "test-utils"))]
 pub mod fake;
+mod fees;
 pub mod points;
 pub mod registry;
 mod revert;
@@ -47,6 +48,7 @@ pub use deploy::{DeployParams, DeployPlan, deploy, deploy_test_token, plan_deplo
 pub use deploy_sequencers::{SequencersParams, SequencersPlan, deploy_sequencers, fund_test_token, plan_sequencers};
 pub use endpoint::http_client;
 pub use error::Error;
+pub use fees::{FeeBalances, VAULT_WEI_MIN, is_vault_withdrawal};
 pub use registry::{At, Committee, Registry, Seat, SequencersContracts};
 pub use rpc::{RpcL1, chain_id};
 pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};

@@ -20,6 +20,7 @@ use crate::{
         Emission, Posting, Rewards, Sequencers, TestToken,
         abi::sequencers::{BLS, ISequencers},
     },
+    fees::FeeRoutes,
     points, revert,
     turns::Turns,
 };
@@ -249,6 +250,7 @@ pub struct Registry {
     contracts: SequencersContracts,
     params: RegistryParams,
     turns: Turns,
+    fee_routes: FeeRoutes,
 }
 
 impl Registry {
@@ -284,7 +286,8 @@ impl Registry {
             missed_share_max_bps: l1.read("missedShareMaxBps", rewards, Rewards::missedShareMaxBpsCall {}).await?,
         };
         let turns = Self::read_turns(&l1, posting, &params).await?;
-        Ok(Self { l1, contracts, params, turns })
+        let fee_routes = FeeRoutes::read(&l1, posting).await?;
+        Ok(Self { l1, contracts, params, turns, fee_routes })
     }
 
     async fn read_turns(l1: &RpcL1, posting: Address, params: &RegistryParams) -> Result<Turns, Error> {
@@ -314,6 +317,10 @@ impl Registry {
     /// Whose turn it is to post, without asking.
     pub const fn turns(&self) -> &Turns {
         &self.turns
+    }
+
+    pub(crate) const fn fee_routes(&self) -> &FeeRoutes {
+        &self.fee_routes
     }
 
     /// The L1 that is read.

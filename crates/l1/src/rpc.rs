@@ -12,7 +12,7 @@ use alloy::{
     sol_types::{SolCall, SolEvent},
     transports::RpcError,
 };
-use alloy_primitives::{Address, B256, BloomInput};
+use alloy_primitives::{Address, B256, BloomInput, U256};
 use futures::{StreamExt, TryStreamExt, stream};
 use sluice_types::{BatchIndex, CommittedBatch, L1Contracts, L1Number, L1Origin};
 
@@ -112,6 +112,11 @@ impl RpcL1 {
         let block = self.execution.ask("a block", |provider| async move { provider.get_block(at).await }).await?;
         let header = block.ok_or_else(|| Error::NoBlock { block: at.to_string() })?.header;
         Ok((L1Number(header.number), header.hash, header.timestamp))
+    }
+
+    /// What an account holds at the newest block. Errors: [`Error::Endpoint`].
+    pub(crate) async fn balance_wei(&self, account: Address) -> Result<U256, Error> {
+        self.execution.ask("a balance", |provider| async move { provider.get_balance(account).await }).await
     }
 
     async fn header(&self, tag: BlockNumberOrTag) -> Result<Option<Header>, Error> {

@@ -299,7 +299,11 @@ impl Staker {
 
     async fn act(&self, to: Address, call: &impl SolCall) -> Result<TransactionReceipt, Error> {
         let data: Bytes = call.abi_encode().into();
-        let request = TxRequest { to: Some(to), data, ..TxRequest::default() };
+        self.send_and_wait(TxRequest { to: Some(to), data, ..TxRequest::default() }).await
+    }
+
+    /// Returns when L1 has confirmed it.
+    pub(crate) async fn send_and_wait(&self, request: TxRequest) -> Result<TransactionReceipt, Error> {
         self.sender.send_and_wait(request, TRANSACTION_TIME_MAX).await
     }
 }

@@ -8,7 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use sluice_types::{BatchIndex, MessageIndex};
 
 use crate::{
-    Error, RpcL1, TxRequest,
+    At, Error, RpcL1, TxRequest,
     contracts::{Bridge, Inbox, TestToken, abi::bridge::IBridge},
 };
 
@@ -108,8 +108,13 @@ impl RpcL1 {
 
     /// Whether a message from L2 was carried out.
     pub async fn is_claimed(&self, leaf_index: u64) -> Result<bool, Error> {
+        self.is_claimed_at(leaf_index, At::Latest).await
+    }
+
+    /// Whether a message from L2 was carried out by a block.
+    pub(crate) async fn is_claimed_at(&self, leaf_index: u64, at: At) -> Result<bool, Error> {
         let call = Bridge::isClaimedCall { leafIndex: leaf_index };
-        self.read("isClaimed", self.contracts().bridge, call).await
+        self.read_at("isClaimed", self.contracts().bridge, call, at.into()).await
     }
 
     /// Places in the queue of the messages that a transaction sent.

@@ -116,6 +116,10 @@ pub(crate) struct Options {
     /// Length of an epoch of the sequencers, seconds: then the seats that are locked by then take over. 20 to 31,536,000.
     #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(20..=31_536_000))]
     epoch_s: u64,
+    /// Share of the base fees that the seats get, 1/10,000, where several order; the rest refunds those who post. The record of an epoch
+    /// waits for it half a minute: with few transactions it comes too late. 0 to 10,000.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    seat_fee_share_bps: u64,
     /// Depth below the L1 head that L2 builds on. Reorganisations of L1 up to it never touch an executed block.
     #[arg(long, default_value_t = 1)]
     l1_confirmations: u64,
@@ -321,7 +325,7 @@ fn chain_config(options: &Options, l1: L1Contracts) -> ChainConfig {
         l1,
         // Fees refund those who post, where several may.
         fee_recipient: l1.sequencers.map_or(options.l1_key.address(), |at| at.posting),
-        seat_fee_share_bps: 0,
+        seat_fee_share_bps: options.seat_fee_share_bps,
         genesis_accounts: accounts()
             .iter()
             .map(|key| GenesisAccount {

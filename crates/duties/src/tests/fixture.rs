@@ -8,11 +8,11 @@ use std::{
     },
 };
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use blst::min_sig::SecretKey;
 use parking_lot::Mutex;
 use sluice_l1::{
-    Error as L1Error,
+    Claim, Error as L1Error, FeeBalances, VAULT_WEI_MIN,
     contracts::L1Certificate,
     registry::RegistryParams,
     stake::{EpochRecord, RewardEntry},
@@ -31,6 +31,12 @@ pub(super) const SEATS: u32 = 4;
 pub(super) const TAKEOVER_S: u64 = 60;
 /// Id of the seat at index 0; the others follow.
 pub(super) const ID_OF_FIRST: u32 = 11;
+
+/// What the chain's fees go to.
+pub(super) const POSTING: Address = Address::repeat_byte(1);
+pub(super) const RESERVE_WEI: U256 = U256::from_limbs([5_000, 0, 0, 0]);
+/// Fees below it stay where they are.
+pub(super) const FEES_MIN_WEI: u64 = 2 * VAULT_WEI_MIN;
 
 pub(super) const PARAMS: RegistryParams = RegistryParams {
     seat_price_tokens: U256::ZERO,
@@ -56,6 +62,14 @@ pub(super) struct World {
     pub(super) recorded: BTreeMap<u32, EpochRecord>,
     pub(super) reported: BTreeSet<(u32, u32)>,
     pub(super) unassigned_wei: U256,
+    /// What `Posting` and the `Inbox` hold.
+    pub(super) posting_wei: U256,
+    pub(super) inbox_wei: U256,
+    /// Messages to the vault that no L1 block holds yet.
+    pub(super) asked: u64,
+    /// Roots of the outbox at the ends of batches, and what was claimed.
+    pub(super) outbox_roots: Vec<B256>,
+    pub(super) claimed: BTreeSet<u64>,
     /// Whether the newest block is final.
     pub(super) is_final: bool,
     /// What is to be answered instead, once each.
@@ -85,6 +99,16 @@ impl Acts for FakeL1 {
         Ok(Some((ID_OF_FIRST..ID_OF_FIRST + SEATS).collect()))
     }
 
+    fn pays_seats(&self, recipient: Address) -> bool {
+        recipient == POSTING
+    }
+
+    async fn fee_balances(&self) -> Result<FeeBalances, L1Error> {
+        let world = self.world.lock();
+        let surplus_wei = world.posting_wei.saturating_sub(RESERVE_WEI);
+        Ok(FeeBalances { surplus_wei, inbox_wei: world.inbox_wei, unassigned_wei: world.unassigned_wei })
+    }
+
     async fn standing(&self, act: &Act) -> Result<Standing, L1Error> {
         let world = self.world.lock();
         let done = match act {
@@ -92,6 +116,8 @@ impl Acts for FakeL1 {
             Act::Accuse { index, .. } => world.slashed.contains(index),
             Act::Record { record, .. } => world.recorded.contains_key(&record.epoch),
             Act::ReportMissed { epoch, entry, .. } => world.reported.contains(&(*epoch, entry.seat)),
+            Act::ClaimVault { claim } => world.claimed.contains(&claim.leaf_index),
+            Act::WithdrawVault | Act::Sweep | Act::WithdrawInbox => false,
         };
         let waits = matches!(act, Act::Record { record, .. } if record.fees_wei > world.unassigned_wei);
         Ok(match (done, world.is_final) {
@@ -111,13 +137,51 @@ impl Acts for FakeL1 {
         let is_new = match act {
             Act::Snapshot { epoch } => world.stored.insert(*epoch),
             Act::Accuse { index, .. } => world.slashed.insert(*index),
-            Act::Record { record, .. } => world.recorded.insert(record.epoch, *record).is_none(),
+            Act::Record { record, .. } => {
+                world.unassigned_wei = world.unassigned_wei.checked_sub(record.fees_wei).expect("its ether is there");
+                world.recorded.insert(record.epoch, *record).is_none()
+            }
             Act::ReportMissed { epoch, entry, .. } => world.reported.insert((*epoch, entry.seat)),
+            Act::WithdrawVault => {
+                world.asked += 1;
+                true
+            }
+            Act::ClaimVault { claim } => {
+                assert_eq!(root_of(claim), world.outbox_roots[usize::try_from(claim.batch.0).unwrap()]);
+                world.posting_wei += claim.value_wei;
+                world.claimed.insert(claim.leaf_index)
+            }
+            Act::Sweep => {
+                let surplus_wei = world.posting_wei.saturating_sub(RESERVE_WEI);
+                world.posting_wei -= surplus_wei;
+                world.unassigned_wei += surplus_wei;
+                !surplus_wei.is_zero()
+            }
+            Act::WithdrawInbox => {
+                let fees_wei = std::mem::take(&mut world.inbox_wei);
+                world.posting_wei += fees_wei;
+                !fees_wei.is_zero()
+            }
         };
         assert!(is_new, "the contract refuses what is done");
         world.done.push((self.me, act.clone()));
         Ok(())
     }
+}
+
+/// The root that `Bridge.claim` counts from a proof. Source: `OutboxTree.rootFrom`, and `leafHash` for the leaf.
+fn root_of(claim: &Claim) -> B256 {
+    let leaf = leaf(claim.leaf_index, (claim.sender, claim.target, claim.value_wei), &claim.data);
+    claim.proof.iter().enumerate().fold(leaf, |node, (height, sibling)| {
+        let pair = if (claim.leaf_index >> height) & 1 == 1 { [*sibling, node] } else { [node, *sibling] };
+        keccak256(pair.concat())
+    })
+}
+
+/// `keccak(abi.encode(index, sender, target, value, keccak(data)))`.
+pub(super) fn leaf(index: u64, (sender, target, value): (Address, Address, U256), data: &[u8]) -> B256 {
+    let words = [B256::from(U256::from(index)), sender.into_word(), target.into_word(), value.into(), keccak256(data)];
+    keccak256(words.concat())
 }
 
 /// A seat whose signature is its index and the hash.
@@ -222,7 +286,7 @@ impl Net {
 
     fn node(&self, index: u32, store: Store) -> Node {
         let (Topics { evidence, records, .. }, ends) = peers();
-        let config = Config { takeover_s: TAKEOVER_S, ..Config::default() };
+        let config = Config { takeover_s: TAKEOVER_S, fees_min_wei: FEES_MIN_WEI, ..Config::default() };
         let acts = FakeL1 { world: self.world.clone(), me: index };
         let seat = FakeSeat { index, epoch: self.epoch.clone() };
         let duties = Duties::new(config, store.clone(), acts, seat, Lines { evidence, records }).unwrap();
@@ -267,7 +331,7 @@ impl Net {
 }
 
 pub(super) fn config(share_bps: u64) -> ChainConfig {
-    let contract = Address::repeat_byte(1);
+    let contract = POSTING;
     ChainConfig {
         chain_id: 901,
         name: "test".into(),

@@ -27,6 +27,10 @@ const FIRST_EPOCH: u32 = 0;
 /// Length of a turn to post, and the silence after which the next seat takes over, seconds.
 const TURN_S: u64 = 20;
 const TAKEOVER_S: u64 = 4;
+/// How often nodes look what is owed on L1, milliseconds: here epochs, and the time for their records, may be short.
+const DUTIES_POLL_MS: u64 = 1_000;
+/// What the pot keeps for refunds, wei: several batches, while a development network's fees are small.
+const RESERVE_WEI: u64 = 1_000_000_000_000_000;
 
 /// Makes keys for every seat, deploys the contracts of the sequencers, locks the stake and stores the committee.
 pub(super) async fn register(
@@ -42,6 +46,7 @@ pub(super) async fn register(
         epoch_seconds: options.epoch_s,
         turn_seconds: TURN_S,
         takeover_seconds: TAKEOVER_S,
+        posting_reserve_wei: U256::from(RESERVE_WEI),
         ..SequencersParams::devnet()
     };
     sluice_l1::deploy_sequencers(sender, l1, plan, &params).await?;
@@ -125,6 +130,10 @@ pub(super) fn node_config(options: &Options, folder: &Path, l1: &L1Side, index: 
         seat,
         settle: sluice_settle::Config { poll_ms: 200, age_max_s: options.batch_age_s, ..Default::default() },
         feed: None,
-        duties: sluice_duties::Config { takeover_s: 4, ..Default::default() },
+        duties: sluice_duties::Config {
+            poll_ms: DUTIES_POLL_MS,
+            takeover_s: TAKEOVER_S,
+            fees_min_wei: sluice_l1::VAULT_WEI_MIN,
+        },
     }
 }
