@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, BloomInput, Log, U256};
-use alloy_sol_types::{SolEvent, sol};
+use alloy_sol_types::SolEvent;
 use sluice_l1::{Claim, is_vault_withdrawal};
 use sluice_store::Store;
 use sluice_types::{
     BatchIndex, CommittedBatch, L2Number, MessageIndex, StateRead,
-    predeploys::{FEE_VAULT, OUTBOX, OUTBOX_COUNT_SLOT},
+    predeploys::{FEE_VAULT, MessageSent, OUTBOX, OUTBOX_COUNT_SLOT},
 };
 
 use crate::{
@@ -22,20 +22,6 @@ const READS_PER_STEP: u32 = 2_048;
 pub(crate) const CLAIMS_MAX: usize = 8;
 /// Most messages on their way from L1 that are looked at. While there are more, nothing is withdrawn.
 const QUEUE_MAX: u64 = 1_024;
-
-sol! {
-    /// Source: `IOutbox.MessageSent`.
-    #[derive(Debug)]
-    event MessageSent(
-        uint64 indexed index,
-        address indexed sender,
-        address indexed target,
-        uint256 value,
-        bytes data,
-        bytes32 leaf,
-        bytes32 root
-    );
-}
 
 /// What is known of the vault.
 #[derive(Debug, Default)]

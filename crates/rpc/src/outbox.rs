@@ -6,8 +6,11 @@
 use std::time::Instant;
 
 use alloy_primitives::{Address, B256, BloomInput, Bytes, U256, keccak256};
-use alloy_sol_types::{SolEvent, sol};
-use sluice_types::{L2Number, predeploys::OUTBOX};
+use alloy_sol_types::SolEvent;
+use sluice_types::{
+    L2Number,
+    predeploys::{MessageSent, OUTBOX},
+};
 
 use crate::{backend::Backend, failure::Failure};
 
@@ -15,19 +18,6 @@ use crate::{backend::Backend, failure::Failure};
 pub(crate) const DEPTH: usize = 32;
 /// Most messages that are kept in memory (about 130 bytes each); a chain with more needs an index of its own.
 const MESSAGES_MAX: usize = 1 << 23;
-
-sol! {
-    /// Source: `IOutbox.MessageSent`.
-    event MessageSent(
-        uint64 indexed index,
-        address indexed sender,
-        address indexed target,
-        uint256 value,
-        bytes data,
-        bytes32 leaf,
-        bytes32 root
-    );
-}
 
 /// An append-only Merkle tree of depth 32.
 #[derive(Debug, Default)]

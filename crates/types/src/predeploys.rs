@@ -3,6 +3,21 @@
 //! Their code is compiled from `contracts/src/l2` and committed under `contracts/artifacts`.
 
 use alloy_primitives::{Address, address};
+use alloy_sol_types::sol;
+
+sol! {
+    /// A message to L1, as [`OUTBOX`] logs it. Source: `IOutbox.MessageSent`.
+    #[derive(Debug)]
+    event MessageSent(
+        uint64 indexed index,
+        address indexed sender,
+        address indexed target,
+        uint256 value,
+        bytes data,
+        bytes32 leaf,
+        bytes32 root
+    );
+}
 
 /// Facts of the L1 block that the current L2 block builds on; written by a system call at the start of every block.
 pub const L1_BLOCK: Address = address!("5100000000000000000000000000000000000001");

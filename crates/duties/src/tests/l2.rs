@@ -11,11 +11,10 @@ use sluice_types::{
     Account, AccountChange, BatchHeader, BatchIndex, Block, BlockAccessList, CommittedBatch, DEPOSIT_TX_TYPE,
     DepositTransaction, EMPTY_CODE_HASH, Header, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind,
     Receipt, SealedBlock, StateChanges, Transaction,
-    predeploys::{FEE_VAULT, OUTBOX},
+    predeploys::{FEE_VAULT, MessageSent, OUTBOX},
 };
 
 use super::fixture::{POSTING, leaf};
-use crate::vault::MessageSent;
 
 /// Who sends messages of his own to L1.
 const USER: Address = Address::repeat_byte(0x77);
