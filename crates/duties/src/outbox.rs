@@ -1,7 +1,7 @@
 //! Proofs that a message is in the outbox, from what the contract itself keeps and the messages since. Pure.
 
 use alloy_primitives::{B256, keccak256};
-use sluice_l1::OUTBOX_DEPTH;
+use sluice_types::predeploys::OUTBOX_DEPTH;
 
 /// Storage slot of the first node of [`Frontier::nodes`]. Source: `contracts/snapshots/Outbox.storage.json`.
 pub(crate) const FRONTIER_SLOT: u64 = 2;

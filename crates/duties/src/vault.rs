@@ -8,7 +8,7 @@ use sluice_l1::{Claim, is_vault_withdrawal};
 use sluice_store::Store;
 use sluice_types::{
     BatchIndex, CommittedBatch, L2Number, MessageIndex, StateRead,
-    predeploys::{FEE_VAULT, MessageSent, OUTBOX, OUTBOX_COUNT_SLOT},
+    predeploys::{FEE_VAULT, MessageSent, OUTBOX, OUTBOX_COUNT_SLOT, OUTBOX_DEPTH},
 };
 
 use crate::{
@@ -181,7 +181,7 @@ fn sent(log: &Log) -> Option<MessageSent> {
 fn frontier(store: &Store, number: L2Number) -> Result<Frontier, Error> {
     let state = store.state(number)?;
     let slot = |slot: u64| state.storage(OUTBOX, U256::from(slot));
-    let mut nodes = [B256::ZERO; sluice_l1::OUTBOX_DEPTH];
+    let mut nodes = [B256::ZERO; OUTBOX_DEPTH];
     for (node, height) in nodes.iter_mut().zip(0..) {
         *node = slot(FRONTIER_SLOT + height)?.into();
     }

@@ -55,7 +55,7 @@ pub use seam::{BLOCKS_MAX, L1, L1BlockEvents, L1Event, L1Header, L1Heads};
 pub use sender::{ATTEMPTS_MAX, Fees, Progress, SendRecord, Sender, SenderConfig, Tracked, TxRequest};
 pub use stake::{Contact, Evidence, Registration, Staker};
 pub use turns::Turns;
-pub use user::{Claim, OUTBOX_DEPTH};
+pub use user::Claim;
 
 /// Makes a signing key of 32 bytes in hexadecimal. Errors: [`Error::Key`].
 pub fn key_from_hex(text: &str) -> Result<alloy::signers::local::PrivateKeySigner, Error> {

@@ -5,15 +5,12 @@ use alloy::{
     sol_types::{SolCall, SolEvent},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
-use sluice_types::{BatchIndex, MessageIndex};
+use sluice_types::{BatchIndex, MessageIndex, predeploys::OUTBOX_DEPTH};
 
 use crate::{
     At, Error, RpcL1, TxRequest,
     contracts::{Bridge, Inbox, TestToken, abi::bridge::IBridge},
 };
-
-/// Levels of the outbox tree, and so siblings in a proof.
-pub const OUTBOX_DEPTH: usize = 32;
 
 /// A message from L2 that can be claimed on L1.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,13 +9,11 @@ use alloy_primitives::{Address, B256, BloomInput, Bytes, U256, keccak256};
 use alloy_sol_types::SolEvent;
 use sluice_types::{
     L2Number,
-    predeploys::{MessageSent, OUTBOX},
+    predeploys::{MessageSent, OUTBOX, OUTBOX_DEPTH},
 };
 
 use crate::{backend::Backend, failure::Failure};
 
-/// Height of the tree. Source: `contracts/src/OutboxTree.sol`.
-pub(crate) const DEPTH: usize = 32;
 /// Most messages that are kept in memory (about 130 bytes each); a chain with more needs an index of its own.
 const MESSAGES_MAX: usize = 1 << 23;
 
@@ -23,7 +21,7 @@ const MESSAGES_MAX: usize = 1 << 23;
 #[derive(Debug, Default)]
 struct Tree {
     /// By height: the nodes whose subtree is full, from the left.
-    full: [Vec<B256>; DEPTH],
+    full: [Vec<B256>; OUTBOX_DEPTH],
 }
 
 impl Tree {
@@ -57,7 +55,7 @@ impl Tree {
 
     /// The siblings of a leaf in the tree of the first `count` leaves, lowest first.
     fn proof(&self, index: usize, count: usize) -> Vec<B256> {
-        (0..DEPTH).map(|height| self.node(height, (index >> height) ^ 1, count)).collect()
+        (0..OUTBOX_DEPTH).map(|height| self.node(height, (index >> height) ^ 1, count)).collect()
     }
 }
 
@@ -186,7 +184,7 @@ mod tests {
     /// The tree as the contract defines it: 2^32 leaves, of which all but the first few are zero.
     fn naive_root(leaves: &[B256]) -> B256 {
         let mut level = leaves.to_vec();
-        for height in 0..DEPTH {
+        for height in 0..OUTBOX_DEPTH {
             if level.len() % 2 == 1 || level.is_empty() {
                 level.push(empty(height));
             }
@@ -198,7 +196,7 @@ mod tests {
     #[test]
     fn empty_root_is_the_contracts() {
         // Source: `Outbox.EMPTY_ROOT`.
-        assert_eq!(empty(DEPTH), b256!("27ae5ba08d7291c96c8cbddcc148bf48a6d68c7974b94356f53754ef6171d757"));
+        assert_eq!(empty(OUTBOX_DEPTH), b256!("27ae5ba08d7291c96c8cbddcc148bf48a6d68c7974b94356f53754ef6171d757"));
     }
 
     /// Source: `test_RootsAreTheDocumentedOnes` in `contracts/test/l2/Outbox.t.sol`; a leaf as in `OutboxTree.leafHash`.

@@ -38,3 +38,5 @@ pub const SYSTEM_CALLER: Address = address!("fffffffffffffffffffffffffffffffffff
 pub const OUTBOX_ROOT_SLOT: u64 = 0;
 /// Storage slot of the number of leaves in [`OUTBOX`].
 pub const OUTBOX_COUNT_SLOT: u64 = 1;
+/// Levels of the outbox's tree, and so siblings in a proof. Source: `contracts/src/OutboxTree.sol`.
+pub const OUTBOX_DEPTH: usize = 32;

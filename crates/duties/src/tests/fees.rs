@@ -2,7 +2,8 @@
 
 use alloy_primitives::{B256, U256, keccak256};
 use proptest::prelude::*;
-use sluice_l1::{Error as L1Error, OUTBOX_DEPTH, VAULT_WEI_MIN};
+use sluice_l1::{Error as L1Error, VAULT_WEI_MIN};
+use sluice_types::predeploys::OUTBOX_DEPTH;
 
 use super::{
     fixture::*,

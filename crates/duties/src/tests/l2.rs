@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bloom, Bytes, Log, TxKind, U256, keccak256, logs_bloom};
 use alloy_sol_types::SolEvent;
-use sluice_l1::{OUTBOX_DEPTH, VAULT_WEI_MIN};
+use sluice_l1::VAULT_WEI_MIN;
 use sluice_store::{BlockCommit, L1Block, L1BlockData, L1Update, Store};
 use sluice_types::{
     Account, AccountChange, BatchHeader, BatchIndex, Block, BlockAccessList, CommittedBatch, DEPOSIT_TX_TYPE,
     DepositTransaction, EMPTY_CODE_HASH, Header, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind,
     Receipt, SealedBlock, StateChanges, Transaction,
-    predeploys::{FEE_VAULT, MessageSent, OUTBOX},
+    predeploys::{FEE_VAULT, MessageSent, OUTBOX, OUTBOX_DEPTH},
 };
 
 use super::fixture::{POSTING, leaf};

@@ -11,8 +11,11 @@ use alloy::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_l1::{OUTBOX_DEPTH, RpcL1, Sender, SenderConfig, TxRequest};
-use sluice_types::{BatchIndex, ChainConfig, predeploys};
+use sluice_l1::{RpcL1, Sender, SenderConfig, TxRequest};
+use sluice_types::{
+    BatchIndex, ChainConfig,
+    predeploys::{self, OUTBOX_DEPTH},
+};
 
 use crate::Error;
 
