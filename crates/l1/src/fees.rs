@@ -7,7 +7,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use sluice_types::{InboxMessage, MessageKind, predeploys::FEE_VAULT};
 
 use crate::{
-    At, Claim, Error, Registry, RpcL1, Staker, TxRequest,
+    At, Claim, Error, Registry, RpcL1, Staker,
     contracts::{FeeVault, Inbox, Posting},
 };
 
@@ -107,15 +107,11 @@ impl Staker {
 
     /// Sends on what `Posting` holds above its reserve. Errors: [`Error::Reverted`] when that is nothing; as above.
     pub async fn sweep(&self) -> Result<TransactionReceipt, Error> {
-        self.send_and_wait(request(self.registry().contracts().posting, &Posting::sweepCall {})).await
+        self.act(self.registry().contracts().posting, &Posting::sweepCall {}).await
     }
 
     /// Sends on the fees that the `Inbox` holds. Errors: as above.
     pub async fn withdraw_inbox_fees(&self) -> Result<TransactionReceipt, Error> {
-        self.send_and_wait(request(self.registry().l1().contracts().inbox, &Inbox::withdrawFeesCall {})).await
+        self.act(self.registry().l1().contracts().inbox, &Inbox::withdrawFeesCall {}).await
     }
-}
-
-fn request(to: Address, call: &impl SolCall) -> TxRequest {
-    TxRequest { to: Some(to), data: call.abi_encode().into(), ..TxRequest::default() }
 }

@@ -297,7 +297,8 @@ impl Staker {
         self.act(self.registry.contracts().sequencers, call).await
     }
 
-    async fn act(&self, to: Address, call: &impl SolCall) -> Result<TransactionReceipt, Error> {
+    /// Calls a contract; returns when L1 has confirmed it.
+    pub(crate) async fn act(&self, to: Address, call: &impl SolCall) -> Result<TransactionReceipt, Error> {
         let data: Bytes = call.abi_encode().into();
         self.send_and_wait(TxRequest { to: Some(to), data, ..TxRequest::default() }).await
     }
