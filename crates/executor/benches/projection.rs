@@ -107,7 +107,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], worksp
                 committer.commit(plan, run, lane).expect("a map does not fail")
             });
             (*free, token_free) = (now + time, now + time);
-            done_so_far.executed_again += done.executed;
+            done_so_far.executed_again += done.executed.len();
             done_so_far.committing += time;
             committed += 1;
             log.extend(done.commits.into_iter().map(|commit| (now + time, commit)));

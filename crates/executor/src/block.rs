@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    estimate::in_ns,
+    estimate::{Lesson, RunLesson, in_ns},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -59,6 +59,10 @@ struct Token {
     chain: usize,
     /// Runs for which the next chain is executed by one worker.
     alone_runs: usize,
+    /// Transactions that were not as foreseen.
+    again: Vec<usize>,
+    /// Whether each run was executed ahead.
+    was_foreseen: Vec<bool>,
 }
 
 impl Token {
@@ -95,7 +99,6 @@ impl<'p> Block<'p> {
         let took_ns = runs.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
             plan,
-            runs,
             took_ns,
             claimed: AtomicUsize::new(0),
             ready,
@@ -104,7 +107,10 @@ impl<'p> Block<'p> {
                 started: commit.is_some(),
                 chain: 0,
                 alone_runs: CHAIN_RUNS,
+                again: Vec::new(),
+                was_foreseen: vec![false; runs.len()],
             }),
+            runs,
             committed: AtomicUsize::new(0),
             log: RwLock::new(commit.into_iter().map(Arc::new).collect()),
             alone_until: Mutex::new(0),
@@ -163,11 +169,13 @@ impl<'p> Block<'p> {
         token.committer.take()
     }
 
-    /// How long each run took.
-    pub(crate) fn took(self) -> impl Iterator<Item = (Range<usize>, Duration)> {
-        let took = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
-        // Runs of a chain are not timed one by one.
-        self.runs.into_iter().zip(took).filter(|(_, took)| !took.is_zero())
+    /// What there is to learn from a block that is over and took so long.
+    pub(crate) fn lesson(self, took: Duration) -> Lesson {
+        let Token { again, was_foreseen, .. } = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let times = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
+        let runs = self.runs.into_iter().zip(times).zip(was_foreseen);
+        let runs = runs.map(|((transactions, took), was_foreseen)| RunLesson { transactions, took, was_foreseen });
+        Lesson { runs: runs.collect(), again, took }
     }
 
     fn note_time(&self, run: usize, start: Instant) {
@@ -228,13 +236,16 @@ impl<'p> Block<'p> {
         self.learn(worker);
         let done = token.committer().commit(self.plan, run, &mut worker.lane)?;
         metrics::counter!("executor_foreseen_total").increment(done.held as u64);
-        metrics::counter!("executor_executed_again_total").increment(done.executed as u64);
+        metrics::counter!("executor_executed_again_total").increment(done.executed.len() as u64);
+        token.again.extend(&done.executed);
         self.publish(done.commits);
-        let next = self.committed.load(Ordering::Acquire) + 1;
-        if done.held > done.executed {
+        let committed = self.committed.load(Ordering::Acquire);
+        token.was_foreseen[committed] = true;
+        let next = committed + 1;
+        if done.held > done.executed.len() {
             (token.chain, token.alone_runs) = (0, CHAIN_RUNS);
         } else {
-            token.chain += done.executed;
+            token.chain += done.executed.len();
         }
         if token.chain >= CHAIN_LENGTH {
             // So that a chain that goes on is known again at once.

@@ -1,21 +1,16 @@
-//! How long a transaction will take, from how long such transactions took.
+//! How long a transaction will take, and whether sharing it among workers pays, from what such transactions did.
 
-use std::{ops::Range, time::Duration};
+use std::{mem::replace, ops::Range, time::Duration};
 
 use alloy_primitives::{TxKind, map::HashMap};
 use sluice_stf::Plan;
 use sluice_types::Outcome;
 
-/// Calls whose time is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set that fits.
+use crate::cut::Recent;
+
+/// Calls of which something is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set
+/// that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
-/// Time of one run, long against handing it over.
-pub const RUN_TIME: Duration = Duration::from_micros(100);
-/// Time of the last runs of a block, short so that all workers end together.
-pub const LAST_RUN_TIME: Duration = Duration::from_micros(15);
-/// Most transactions in one run, so that a conflict is noticed before much has been built on it.
-pub const RUN_TRANSACTIONS_MAX: usize = 64;
-/// Time from which on a block is shared among workers. Below it, waking them costs more than they save.
-pub const SHARED_TIME_MIN: Duration = Duration::from_micros(250);
 
 /// Nanoseconds of a transfer of value and nothing else, which runs no code.
 const TRANSFER_NS: u64 = 500;
@@ -23,79 +18,165 @@ const TRANSFER_NS: u64 = 500;
 const UNKNOWN_NS: u64 = 20_000;
 /// Gas for which contract code seldom takes longer than a nanosecond.
 const GAS_PER_NS: u64 = 2;
+/// What stands for a whole in [`Call::shared`].
+pub(crate) const WHOLE: u16 = 1 << 10;
+/// Most that one block is taken to have needed when it was shared, so that an interrupted worker does not count for long.
+const SHARED_MAX: u16 = WHOLE + WHOLE / 8;
+/// What a call is taken for of which nothing is known yet. The first blocks are slow for other reasons too.
+const SHARED_UNKNOWN: u16 = WHOLE / 2;
 
-/// How long calls took, by contract and function.
+/// What calls cost, by contract and function.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
-    ns: HashMap<(TxKind, [u8; 4]), u64>,
+    calls: HashMap<(TxKind, [u8; 4]), Call>,
+    /// Blocks that were learnt from.
+    blocks: u64,
+}
+
+/// What a call of a contract's function costs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) ns: u64,
+    /// How often it was not as foreseen when a call of the same contract came shortly before it; [`u16::MAX`] is always.
+    pub(crate) clashes: u16,
+    /// Time of blocks that had it when several workers executed them, of what one worker would have needed; see [`WHOLE`].
+    pub(crate) shared: u16,
+    /// The last block that was learnt from.
+    block: u64,
+}
+
+impl Call {
+    fn new(ns: u64) -> Self {
+        Self { ns, clashes: 0, shared: SHARED_UNKNOWN, block: 0 }
+    }
+
+    /// The block has not had such a call yet.
+    fn is_first_in(&mut self, block: u64) -> bool {
+        replace(&mut self.block, block) != block
+    }
+
+    /// Learns whether the call was not as foreseen, and whether the one before it of the same contract was in another run.
+    fn learn_clash(&mut self, is_again: bool, is_apart: bool) {
+        self.clashes = match (is_again, is_apart) {
+            (true, true) => self.clashes + (u16::MAX - self.clashes) / 4,
+            (false, true) => self.clashes - self.clashes / 8,
+            // In one run they do not clash, which says nothing of what they would do apart.
+            (true, false) => self.clashes,
+            (false, false) => self.clashes - self.clashes / 1024,
+        };
+    }
+}
+
+/// What there is to learn from a block that was shared.
+#[derive(Debug, Default)]
+pub(crate) struct Lesson {
+    pub(crate) runs: Vec<RunLesson>,
+    /// Transactions that were not as foreseen, in order.
+    pub(crate) again: Vec<usize>,
+    /// Of all of it, with what else its end took.
+    pub(crate) took: Duration,
+}
+
+/// What there is to learn from a run.
+#[derive(Debug)]
+pub(crate) struct RunLesson {
+    pub(crate) transactions: Range<usize>,
+    /// Zero where it is not known.
+    pub(crate) took: Duration,
+    /// It was executed ahead, and could clash.
+    pub(crate) was_foreseen: bool,
 }
 
 impl Estimates {
-    fn of(&self, plan: &Plan<'_>, index: usize) -> u64 {
-        plan.call(index).map_or(TRANSFER_NS, |(kind, selector, gas_limit)| {
-            let known = self.ns.get(&(kind, selector)).copied();
-            known.unwrap_or_else(|| UNKNOWN_NS.min(gas_limit / GAS_PER_NS))
+    /// What the transaction at this index will cost.
+    pub(crate) fn of(&self, plan: &Plan<'_>, index: usize) -> Call {
+        plan.call(index).map_or(Call::new(TRANSFER_NS), |(kind, selector, gas_limit)| {
+            let known = self.calls.get(&(kind, selector)).copied();
+            known.unwrap_or_else(|| Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS)))
         })
     }
 
     /// How long such calls took, if any was seen.
     pub(crate) fn call(&self, kind: TxKind, selector: [u8; 4]) -> Option<Duration> {
-        self.ns.get(&(kind, selector)).copied().map(Duration::from_nanos)
+        self.calls.get(&(kind, selector)).map(|call| Duration::from_nanos(call.ns))
     }
 
-    /// Learns from a run, which are these transactions, and took so long. Within it, time went where gas went.
-    pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, run: &Range<usize>, took: Duration) {
+    /// Learns from a block that one worker has executed in this time.
+    pub(crate) fn learn_alone(&mut self, plan: &Plan<'_>, outcome: &Outcome, took: Duration) {
+        self.blocks += 1;
+        let block = self.blocks;
+        self.learn_run(plan, outcome, &(0..plan.len()), took, |_, _, call| {
+            // Slowly, so that sharing is tried again after many blocks: calls may do something else by then.
+            if call.is_first_in(block) {
+                call.shared -= call.shared / 128;
+                call.clashes -= call.clashes / 128;
+            }
+        });
+    }
+
+    /// Learns from a block that several workers have executed.
+    pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson) {
+        self.blocks += 1;
+        let (block, shared) = (self.blocks, self.shared(plan, lesson));
+        let mut again = lesson.again.iter().copied().peekable();
+        let mut recent = Recent::default();
+        for run in &lesson.runs {
+            let RunLesson { transactions, took, was_foreseen } = run;
+            self.learn_run(plan, outcome, transactions, *took, |index, kind, call| {
+                if call.is_first_in(block) {
+                    // A quarter of the difference: one block says little.
+                    let (more, less) = (shared.saturating_sub(call.shared), call.shared.saturating_sub(shared));
+                    call.shared = call.shared + more / 4 - less / 4;
+                }
+                while again.next_if(|again| *again < index).is_some() {}
+                if let Some(before) = recent.replace(kind, index).filter(|_| *was_foreseen) {
+                    call.learn_clash(again.peek() == Some(&index), before < transactions.start);
+                }
+            });
+        }
+    }
+
+    /// Time of a block that was shared, of what one worker would have needed for it.
+    fn shared(&self, plan: &Plan<'_>, lesson: &Lesson) -> u16 {
+        let time = |run: &RunLesson| match in_ns(run.took) {
+            0 => run.transactions.clone().map(|index| self.of(plan, index).ns).sum(),
+            took_ns => took_ns,
+        };
+        let alone_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
+        let shared = u128::from(in_ns(lesson.took)) * u128::from(WHOLE) / u128::from(alone_ns);
+        u16::try_from(shared).unwrap_or(SHARED_MAX).min(SHARED_MAX)
+    }
+
+    /// Learns from a run, which are these transactions. Within its time, unless that is zero, time went where gas went.
+    fn learn_run(
+        &mut self,
+        plan: &Plan<'_>,
+        outcome: &Outcome,
+        run: &Range<usize>,
+        took: Duration,
+        mut learn: impl FnMut(usize, TxKind, &mut Call),
+    ) {
         let first = outcome.executed.partition_point(|index| *index < run.start);
         let end = outcome.executed.partition_point(|index| *index < run.end);
         let calls = (first..end).filter_map(|place| {
-            let (kind, selector, _) = plan.call(outcome.executed[place])?;
-            Some((kind, selector, outcome.receipts[place].gas_used))
+            let index = outcome.executed[place];
+            Some((index, plan.call(index)?, outcome.receipts[place].gas_used))
         });
         let gas: u64 = calls.clone().map(|(.., gas)| gas).sum();
         let took_ns = in_ns(took);
-        for (kind, selector, gas_used) in calls {
-            if self.ns.len() >= CALLS_KNOWN_MAX {
-                self.ns.clear();
+        for (index, (kind, selector, _), gas_used) in calls {
+            if self.calls.len() >= CALLS_KNOWN_MAX {
+                self.calls.clear();
             }
             let ns = u64::try_from(u128::from(took_ns) * u128::from(gas_used) / u128::from(gas.max(1)));
             let ns = ns.expect("a part of the run's time is at most that");
-            // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
-            self.ns.entry((kind, selector)).and_modify(|known| *known = known.midpoint(ns)).or_insert(ns);
-        }
-    }
-
-    /// Cuts transactions into runs, and gives the time of all. Runs grow shorter towards the end, and none reaches over one of
-    /// `cuts`, which ascend.
-    pub(crate) fn cut(
-        &self,
-        plan: &Plan<'_>,
-        transactions: Range<usize>,
-        workers: usize,
-        cuts: &[usize],
-    ) -> (Vec<Range<usize>>, Duration) {
-        let Range { start: first, end } = transactions;
-        let ns: Vec<_> = (first..end).map(|index| self.of(plan, index)).collect();
-        let all: u64 = ns.iter().sum();
-        let bound = |left: u64| {
-            let share = Duration::from_nanos(left / (4 * workers as u64));
-            in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
-        };
-        let mut runs = Vec::new();
-        let mut cuts = cuts.iter().skip_while(|cut| **cut <= first).peekable();
-        let (mut start, mut run, mut left) = (first, 0, all);
-        for (index, more) in (first..).zip(ns) {
-            let must = cuts.next_if(|cut| **cut <= index).is_some();
-            if index > start && (must || run + more > bound(left) || index - start == RUN_TRANSACTIONS_MAX) {
-                runs.push(start..index);
-                left -= run;
-                (start, run) = (index, 0);
+            let call = self.calls.entry((kind, selector)).or_insert_with(|| Call::new(ns));
+            if took_ns > 0 {
+                // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
+                call.ns = call.ns.midpoint(ns);
             }
-            run += more;
+            learn(index, kind, call);
         }
-        if start < end {
-            runs.push(start..end);
-        }
-        (runs, Duration::from_nanos(all))
     }
 }
 

@@ -25,7 +25,8 @@ use crate::{
     block::{Block, Worker, lock},
     bulk,
     closing::Closing,
-    estimate::{Estimates, SHARED_TIME_MIN, transfers_time},
+    cut::{Cut, SHARED_TIME_MIN, cut},
+    estimate::{Estimates, transfers_time},
     list::Listed,
 };
 
@@ -152,36 +153,40 @@ impl Executor {
         let cuts = take(cuts);
         workspaces.resize_with(self.workers, Workspace::default);
         let transfers = bulk::find(plan);
-        let (runs, head_time) = estimates.cut(plan, 0..transfers.start, self.workers, &cuts);
-        let time = head_time + transfers_time(transfers.len());
+        let head = cut(estimates, plan, 0..transfers.start, self.workers, Some(&cuts));
+        let time = head.time + transfers_time(transfers.len());
+        let is_worth = self.share_from.is_zero() || (time >= self.share_from && head.pays);
+        let runs = head.runs;
         match &self.pool {
-            Some(pool) if time >= self.share_from && (runs.len() > 1 || !transfers.is_empty()) => {
+            Some(pool) if is_worth && (runs.len() > 1 || !transfers.is_empty()) => {
                 metrics::counter!("executor_blocks_shared_total").increment(1);
+                let start = Instant::now();
                 let closing = Closing::new(self.workers);
                 let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
-                let mut took: Vec<_>;
+                let mut lessons = Vec::with_capacity(2);
                 if transfers.is_empty() {
                     share(pool, &block, Some(&closing), state, workspaces)?;
-                    took = block.took().collect();
+                    lessons.push(block.lesson(start.elapsed()));
                 } else {
                     share(pool, &block, None, state, workspaces)?;
                     let mut committer = block.take().expect("nobody else has asked");
-                    took = block.took().collect();
+                    lessons.push(block.lesson(start.elapsed()));
                     if bulk::settle(pool, plan, transfers.clone(), &mut committer, state) {
                         closing.start(committer);
                         let workers = vec![(); self.workers];
                         all(pool, workers, |()| closing.work());
                     } else {
-                        let (runs, _) = estimates.cut(plan, transfers, self.workers, &cuts);
+                        let Cut { runs, .. } = cut(estimates, plan, transfers, self.workers, Some(&cuts));
                         let commit = committer.forget_lanes();
+                        let start = Instant::now();
                         let block = Block::after(plan, runs, committer, Some(commit));
                         share(pool, &block, Some(&closing), state, workspaces)?;
-                        took.extend(block.took());
+                        lessons.push(block.lesson(start.elapsed()));
                     }
                 }
                 let (outcome, memory) = closing.end().expect("all was committed");
                 *ledger = memory;
-                took.iter().for_each(|(run, took)| estimates.learn(plan, &outcome, run, *took));
+                lessons.iter().for_each(|lesson| estimates.learn(plan, &outcome, lesson));
                 Ok(outcome)
             }
             _ => {
@@ -189,7 +194,7 @@ impl Executor {
                 let workspace = workspaces.first_mut().expect("there is at least one worker");
                 let start = Instant::now();
                 let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
-                estimates.learn(plan, &outcome, &(0..plan.len()), start.elapsed());
+                estimates.learn_alone(plan, &outcome, start.elapsed());
                 Ok(outcome)
             }
         }
@@ -235,7 +240,7 @@ impl Executor {
         let Kept { workspaces, estimates, cuts, .. } = &mut *kept;
         // Without conflicts, it does not matter where runs end.
         cuts.clear();
-        let (runs, time) = estimates.cut(plan, 0..plan.len(), self.workers, &[]);
+        let Cut { runs, time, .. } = cut(estimates, plan, 0..plan.len(), self.workers, None);
         workspaces.resize_with(self.workers, Workspace::default);
         let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
         match self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) {

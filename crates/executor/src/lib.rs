@@ -12,6 +12,8 @@
 //! ```text
 //! Executor ──► estimate: how long a transaction will take, from how long such ones took
 //!     │
+//!     ├──────► cut: runs, in which what would clash stays together
+//!     │
 //!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
 //!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
 //!     ├──────► list: from an access list, every transaction alone, checked against the list and not committed
@@ -25,6 +27,7 @@ mod ahead;
 mod block;
 mod bulk;
 mod closing;
+mod cut;
 mod error;
 mod estimate;
 mod executor;
@@ -34,7 +37,8 @@ mod sync;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use bulk::BULK_TRANSFERS_MIN;
+pub use cut::{LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use error::Error;
-pub use estimate::{CALLS_KNOWN_MAX, LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
+pub use estimate::CALLS_KNOWN_MAX;
 pub use executor::{Executor, WORKERS_MAX};
 pub use senders::recover_all;

@@ -7,6 +7,9 @@
 #[path = "../src/block.rs"]
 #[allow(dead_code, reason = "only what works on a block is driven here")]
 mod block;
+#[path = "../src/cut.rs"]
+#[allow(dead_code, unreachable_pub, reason = "only what estimates need is used here")]
+mod cut;
 #[path = "../src/estimate.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only its clock is used here")]
 mod estimate;

@@ -181,8 +181,8 @@ pub struct Committed {
     pub commits: Vec<Commit>,
     /// Transactions that were as foreseen.
     pub held: usize,
-    /// Transactions that were executed again, or for the first time.
-    pub executed: usize,
+    /// Indices of the transactions that were executed again, or for the first time.
+    pub executed: Vec<usize>,
 }
 
 impl Committer {
@@ -234,7 +234,7 @@ impl Committer {
             lane.learn(&commit);
             committed.commits.push(commit);
             self.execute_one(plan, run.first + place, lane)?;
-            committed.executed += 1;
+            committed.executed.push(run.first + place);
         }
         committed.commits.push(self.ledger.publish());
         Ok(committed)

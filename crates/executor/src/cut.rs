@@ -1,0 +1,109 @@
+//! Cutting a block into the runs that workers claim.
+
+use std::{ops::Range, time::Duration};
+
+use alloy_primitives::TxKind;
+use sluice_stf::Plan;
+
+use crate::estimate::{Call, Estimates, WHOLE, in_ns};
+
+/// Time of one run, long against handing it over.
+pub const RUN_TIME: Duration = Duration::from_micros(100);
+/// Time of the last runs of a block, short so that all workers end together.
+pub const LAST_RUN_TIME: Duration = Duration::from_micros(15);
+/// Most transactions in one run, so that a conflict is noticed before much has been built on it.
+pub const RUN_TRANSACTIONS_MAX: usize = 64;
+/// Time from which on a block is shared among workers. Below it, waking them costs more than they save.
+pub const SHARED_TIME_MIN: Duration = Duration::from_micros(250);
+
+/// How far a call looks back for one of the same contract that it may clash with. Most clashes are between neighbours.
+const CLASH_DISTANCE: usize = 16;
+/// Clashes, of [`u16::MAX`], from which on a call stays in one run with the one before of the same contract, whose work it then sees.
+const CLASHES_MIN: u16 = u16::MAX / 4;
+/// Time of a run that is longer so that what clashes stays together.
+const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
+
+/// A block that is cut into runs.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) runs: Vec<Range<usize>>,
+    /// Of all transactions, by one worker.
+    pub(crate) time: Duration,
+    /// Several workers are quicker than one.
+    pub(crate) pays: bool,
+}
+
+/// Cuts transactions into runs. They grow shorter towards the end, and none reaches over one of `cuts`, which ascend; there are none
+/// where nothing can clash.
+///
+/// Calls that clash with one before them stay in one run with it: there the second sees what the first has done. In another run, it
+/// would be executed ahead by another worker, for nothing, because it would have to be executed again.
+pub(crate) fn cut(
+    estimates: &Estimates,
+    plan: &Plan<'_>,
+    transactions: Range<usize>,
+    workers: usize,
+    cuts: Option<&[usize]>,
+) -> Cut {
+    let Range { start: first, end } = transactions;
+    let calls: Vec<_> = (first..end).map(|index| estimates.of(plan, index)).collect();
+    let all: u64 = calls.iter().map(|call| call.ns).sum();
+    let bound = |left: u64| {
+        let share = Duration::from_nanos(left / (4 * workers as u64));
+        in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
+    };
+    let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64);
+    let followers = cuts.map_or_else(|| vec![None; calls.len()], |_| followers(plan, first, &calls));
+    let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
+    let mut runs = Vec::new();
+    // The last that must stay together with one of the run.
+    let mut last_follower = first;
+    let (mut start, mut run, mut left) = (first, 0, all);
+    for (index, (call, follower)) in (first..).zip(calls.iter().zip(followers)) {
+        let must = cuts.next_if(|cut| **cut <= index).is_some();
+        let is_full = run + call.ns > bound(left) || index - start >= RUN_TRANSACTIONS_MAX;
+        let may = last_follower < index || run + call.ns > clash_bound(left);
+        if index > start && (must || (is_full && may)) {
+            runs.push(start..index);
+            left -= run;
+            (start, run) = (index, 0);
+        }
+        run += call.ns;
+        last_follower = last_follower.max(follower.unwrap_or(first));
+    }
+    if start < end {
+        runs.push(start..end);
+    }
+    let shared: u128 = calls.iter().map(|call| u128::from(call.ns) * u128::from(call.shared)).sum();
+    Cut { runs, time: Duration::from_nanos(all), pays: shared <= u128::from(all) * u128::from(WHOLE) }
+}
+
+/// For each call, the next one of the same contract if that clashes with it.
+fn followers(plan: &Plan<'_>, first: usize, calls: &[Call]) -> Vec<Option<usize>> {
+    let mut followers = vec![None; calls.len()];
+    let mut recent = Recent::default();
+    for (index, call) in (first..).zip(calls) {
+        let before = plan.call(index).and_then(|(kind, ..)| recent.replace(kind, index));
+        if let Some(before) = before.filter(|_| call.clashes >= CLASHES_MIN) {
+            followers[before - first] = Some(index);
+        }
+    }
+    followers
+}
+
+/// The last few calls.
+#[derive(Default)]
+pub(crate) struct Recent([Option<(TxKind, usize)>; CLASH_DISTANCE]);
+
+impl Recent {
+    /// Notes a call, and gives the last one of the same contract, if there is one among the last few.
+    pub(crate) fn replace(&mut self, kind: TxKind, index: usize) -> Option<usize> {
+        let is_near = |(known, before): &(TxKind, usize)| *known == kind && index - before < CLASH_DISTANCE;
+        // The one right before first, since many blocks have many calls of one contract.
+        let last = self.0[(index + CLASH_DISTANCE - 1) % CLASH_DISTANCE].filter(is_near);
+        let before = last.or_else(|| self.0.into_iter().flatten().filter(is_near).max_by_key(|(_, before)| *before));
+        let before = before.map(|(_, before)| before);
+        self.0[index % CLASH_DISTANCE] = Some((kind, index));
+        before
+    }
+}

@@ -1,0 +1,170 @@
+//! What an executor learns of calls: which it keeps together, and which blocks it leaves to one worker.
+
+#[path = "../src/cut.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests look at what the crate keeps to itself")]
+mod cut;
+#[path = "../src/estimate.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests look at what the crate keeps to itself")]
+mod estimate;
+#[path = "../../stf/tests/vectors/mod.rs"]
+mod vectors;
+#[path = "../../stf/tests/world/mod.rs"]
+mod world;
+
+use std::{ops::Range, time::Duration};
+
+use alloy_primitives::{Address, U256};
+use cut::{Cut, RUN_TRANSACTIONS_MAX, cut};
+use estimate::{Estimates, Lesson, RunLesson};
+use proptest::prelude::*;
+use sluice_stf::{Plan, Workspace, engine::Reader, execute_plan};
+use sluice_types::{BlockInput, Outcome};
+use world::{Draft, World, user};
+
+/// Time of a call of the first contract, and of each contract after it so much more.
+const CALL_TIME: Duration = Duration::from_micros(30);
+
+fn contract(n: u8) -> Address {
+    Address::repeat_byte(0x40 + n)
+}
+
+/// One call of each of these contracts in turn, and the block that they make.
+fn block(world: &mut World, contracts: &[u8]) -> BlockInput {
+    for n in 0..8 {
+        // Stops at once.
+        world.state.insert(contract(n), 1, U256::ZERO, vec![0].into());
+    }
+    let transactions = contracts.iter().enumerate().map(|(index, n)| {
+        let nonce = u64::try_from(index / 8).unwrap();
+        Draft::new(user((index % 8) as u8), nonce, contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
+    });
+    let transactions = transactions.collect();
+    world.input(transactions)
+}
+
+fn outcome(world: &World, plan: &Plan<'_>) -> Outcome {
+    let reader = Reader::new(&world.state);
+    let outcome = execute_plan(plan, &reader, &mut Workspace::default()).expect("a map does not fail");
+    assert_eq!(outcome.executed.len(), plan.len());
+    outcome
+}
+
+/// A block in which each transaction had a run of its own, and some were not as foreseen.
+fn lesson(len: usize, again: impl Fn(usize) -> bool, took: Duration) -> Lesson {
+    let run = |index: usize| RunLesson { transactions: index..index + 1, took: CALL_TIME, was_foreseen: true };
+    Lesson { runs: (0..len).map(run).collect(), again: (0..len).filter(|index| again(*index)).collect(), took }
+}
+
+fn run_of(runs: &[Range<usize>], index: usize) -> &Range<usize> {
+    runs.iter().find(|run| run.contains(&index)).expect("runs are all transactions")
+}
+
+/// Estimates that have seen such a block, of these contracts, so many times.
+fn learnt(plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson, times: usize) -> Estimates {
+    let mut estimates = Estimates::default();
+    (0..times).for_each(|_| estimates.learn(plan, outcome, lesson));
+    estimates
+}
+
+#[test]
+fn what_clashes_stays_in_one_run_with_the_one_before_it_and_nothing_else_does() {
+    let mut world = World::new();
+    // Contract 0 clashes with itself, and others are in between.
+    let contracts = [0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let clashes = |index: usize| contracts[index] == 0 && index > 0;
+    let took = CALL_TIME * contracts.len() as u32 / 2;
+    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, took), 4);
+
+    let Cut { runs, time, pays } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
+    assert!(pays);
+    assert_eq!(time, CALL_TIME * contracts.len() as u32);
+    assert!(run_of(&runs, 0).contains(&3) && run_of(&runs, 3).contains(&7), "{runs:?}");
+    assert!(!run_of(&runs, 7).contains(&12), "three calls are a run's time: {runs:?}");
+    // The sequencer knows better where to cut.
+    let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[5]));
+    assert!(runs.iter().any(|run| run.start == 5), "{runs:?}");
+    // From a list, nothing can clash.
+    let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, None);
+    assert!(!run_of(&runs, 0).contains(&3), "{runs:?}");
+
+    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), |_| false, took), 4);
+    let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
+    assert!(!run_of(&runs, 0).contains(&3), "{runs:?}");
+}
+
+#[test]
+fn a_call_that_clashes_no_more_is_let_go() {
+    let mut world = World::new();
+    let contracts = [0; 16];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let took = CALL_TIME * 8;
+    let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, took), 1);
+    let together = cut(&estimates, &plan, 0..16, 2, Some(&[])).runs;
+    (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, took)));
+    let apart = cut(&estimates, &plan, 0..16, 2, Some(&[])).runs;
+    assert!(together.len() < apart.len(), "{together:?} {apart:?}");
+}
+
+#[test]
+fn what_several_workers_do_no_quicker_is_left_to_one_and_tried_again_later() {
+    let mut world = World::new();
+    let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let alone = CALL_TIME * 8;
+    let pays = |estimates: &Estimates| cut(estimates, &plan, 0..8, 2, Some(&[])).pays;
+    let mut estimates = Estimates::default();
+    assert!(pays(&estimates), "nothing speaks against it yet");
+
+    // One interrupted worker does not decide.
+    estimates.learn(&plan, &outcome, &lesson(8, |_| false, alone * 2 / 3));
+    estimates.learn(&plan, &outcome, &lesson(8, |_| false, alone * 50));
+    assert!(pays(&estimates));
+
+    (0..20).for_each(|_| estimates.learn(&plan, &outcome, &lesson(8, |_| true, alone * 11 / 10)));
+    assert!(!pays(&estimates));
+    let blocks = (1..1_000).find(|_| {
+        estimates.learn_alone(&plan, &outcome, alone);
+        pays(&estimates)
+    });
+    let blocks = blocks.expect("it is tried again");
+    assert!((4..100).contains(&blocks), "after {blocks} blocks");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #[test]
+    fn runs_are_all_transactions_in_order_and_reach_over_no_cut(
+        contracts in prop::collection::vec(0u8..8, 1..160),
+        again in prop::collection::vec(any::<bool>(), 160),
+        mut cuts in prop::collection::vec(0usize..160, 0..6),
+        workers in 1usize..16,
+        times in 0usize..6,
+    ) {
+        cuts.sort_unstable();
+        let mut world = World::new();
+        let input = block(&mut world, &contracts);
+        let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+        let outcome = outcome(&world, &plan);
+        let lesson = lesson(contracts.len(), |index| again[index], CALL_TIME);
+        let estimates = learnt(&plan, &outcome, &lesson, times);
+        for given in [Some(cuts.as_slice()), None] {
+            let runs = cut(&estimates, &plan, 0..plan.len(), workers, given).runs;
+            prop_assert!(runs.iter().all(|run| !run.is_empty()));
+            let all: Vec<_> = runs.iter().cloned().flatten().collect();
+            prop_assert_eq!(all, (0..plan.len()).collect::<Vec<_>>());
+            for cut in given.unwrap_or_default() {
+                prop_assert!(!runs.iter().any(|run| run.start < *cut && *cut < run.end), "{:?} {:?}", runs, cut);
+            }
+            if given.is_none() {
+                prop_assert!(runs.iter().all(|run| run.len() <= RUN_TRANSACTIONS_MAX));
+            }
+        }
+    }
+}
