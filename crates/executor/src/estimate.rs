@@ -105,7 +105,7 @@ impl Estimates {
     pub(crate) fn learn_alone(&mut self, plan: &Plan<'_>, outcome: &Outcome, took: Duration) {
         self.blocks += 1;
         let block = self.blocks;
-        self.learn_run(plan, outcome, &(0..plan.len()), took, |_, _, call| {
+        self.learn_run(plan, outcome, (&(0..plan.len()), took), |_, _, call| {
             // Slowly, so that sharing is tried again after many blocks: calls may do something else by then.
             if call.is_first_in(block) {
                 call.shared -= call.shared / 128;
@@ -122,7 +122,7 @@ impl Estimates {
         let mut recent = Recent::default();
         for run in &lesson.runs {
             let RunLesson { transactions, took, was_foreseen } = run;
-            self.learn_run(plan, outcome, transactions, *took, |index, kind, call| {
+            self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
                 if call.is_first_in(block) {
                     // A quarter of the difference: one block says little.
                     let (more, less) = (shared.saturating_sub(call.shared), call.shared.saturating_sub(shared));
@@ -152,8 +152,7 @@ impl Estimates {
         &mut self,
         plan: &Plan<'_>,
         outcome: &Outcome,
-        run: &Range<usize>,
-        took: Duration,
+        (run, took): (&Range<usize>, Duration),
         mut learn: impl FnMut(usize, TxKind, &mut Call),
     ) {
         let first = outcome.executed.partition_point(|index| *index < run.start);

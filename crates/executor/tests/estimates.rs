@@ -34,9 +34,8 @@ fn block(world: &mut World, contracts: &[u8]) -> BlockInput {
         // Stops at once.
         world.state.insert(contract(n), 1, U256::ZERO, vec![0].into());
     }
-    let transactions = contracts.iter().enumerate().map(|(index, n)| {
-        let nonce = u64::try_from(index / 8).unwrap();
-        Draft::new(user((index % 8) as u8), nonce, contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
+    let transactions = (0u8..).zip(contracts).map(|(index, n)| {
+        Draft::new(user(index % 8), u64::from(index / 8), contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
     });
     let transactions = transactions.collect();
     world.input(transactions)
@@ -75,12 +74,12 @@ fn what_clashes_stays_in_one_run_with_the_one_before_it_and_nothing_else_does() 
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let clashes = |index: usize| contracts[index] == 0 && index > 0;
-    let took = CALL_TIME * contracts.len() as u32 / 2;
+    let took = CALL_TIME * 12;
     let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, took), 4);
 
     let Cut { runs, time, pays } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
     assert!(pays);
-    assert_eq!(time, CALL_TIME * contracts.len() as u32);
+    assert_eq!(time, CALL_TIME * 24);
     assert!(run_of(&runs, 0).contains(&3) && run_of(&runs, 3).contains(&7), "{runs:?}");
     assert!(!run_of(&runs, 7).contains(&12), "three calls are a run's time: {runs:?}");
     // The sequencer knows better where to cut.
