@@ -1,20 +1,30 @@
 //! What a bigger machine would do: the mainnet blocks on simulated cores.
 //!
 //! One thread plays all workers. Every piece of work is really done and really timed, at a simulated time: a worker that is free
-//! claims, learns what is committed by then, executes, and commits when it can. So conflicts happen as they would. Not simulated: what
-//! it costs that cores share a cache, and that one worker executes a long chain alone.
+//! claims, learns what is committed by then, executes, and commits when it can. So conflicts happen as they would, and blocks are cut as
+//! the executor cuts them. Not simulated: what it costs that cores share a cache, and that one worker executes a long chain alone.
 //!
 //! `cargo bench -p sluice-executor --bench projection`
 
+#[path = "../src/cut.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the bench looks at what the crate keeps to itself")]
+mod cut;
+#[path = "../src/estimate.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the bench looks at what the crate keeps to itself")]
+mod estimate;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 
 use std::{
+    iter::repeat_with,
+    mem::take,
     ops::Range,
     time::{Duration, Instant},
 };
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
+use cut::cut;
+use estimate::{Estimates, Lesson, RunLesson};
 use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
@@ -31,29 +41,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const CORES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// Runs of each block; the quickest counts.
 const ROUNDS: usize = 5;
-/// Time of one run.
-const RUN_TIME: Duration = Duration::from_micros(60);
-
+/// Runs before those, from which estimates are learnt.
+const LESSONS: usize = 4;
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let done = work();
     (done, start.elapsed())
-}
-
-/// Cuts a block by the gas that its transactions are known to use.
-fn cut(gas: &[u64], time: Duration) -> Vec<Range<usize>> {
-    let all = gas.iter().sum::<u64>().max(1) as f64;
-    let (mut runs, mut start, mut run) = (Vec::new(), 0, 0.0);
-    for (index, gas) in gas.iter().enumerate() {
-        let more = time.as_secs_f64() * *gas as f64 / all;
-        if index > start && run + more > RUN_TIME.as_secs_f64() {
-            runs.push(start..index);
-            (start, run) = (index, 0.0);
-        }
-        run += more;
-    }
-    runs.push(start..gas.len());
-    runs
 }
 
 struct Worker<'a> {
@@ -73,7 +66,17 @@ struct Simulated {
     executed_again: usize,
 }
 
-fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], workspaces: &mut [Workspace]) -> Simulated {
+/// What is kept from block to block.
+#[derive(Default)]
+struct Kept {
+    workspaces: Vec<Workspace>,
+    ledger: LedgerMemory,
+    estimates: Estimates,
+}
+
+fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated {
+    let Kept { workspaces, ledger, estimates } = kept;
+    let runs: Vec<Range<usize>> = cut(estimates, plan, 0..plan.len(), workspaces.len(), Some(&[])).runs;
     let cores = workspaces.len();
     let readers: Vec<_> = (0..cores).map(|_| Reader::new(&block.state)).collect();
     let mut workers: Vec<_> = (0..cores)
@@ -84,12 +87,19 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], worksp
             Worker { lane: Lane::new(plan, id, reader, workspace), learnt: 0, free: Duration::ZERO }
         })
         .collect();
-    let mut committer = Committer::new(plan, cores, LedgerMemory::default());
+    let mut committer = Committer::new(plan, cores, take(ledger));
     let (commit, time) = timed(|| committer.start(plan, &mut workers[0].lane).expect("a map does not fail"));
     let mut log: Vec<(Duration, Commit)> = vec![(time, commit)];
     let (mut token_free, mut claimed, mut committed, mut done_so_far) = (time, 0, 0, Simulated::default());
     workers[0].free = time;
     let mut ready: Vec<Option<(Duration, Run)>> = runs.iter().map(|_| None).collect();
+    let mut lesson = Lesson::default();
+    let learnt = |transactions: &Range<usize>| RunLesson {
+        transactions: transactions.clone(),
+        took: Duration::ZERO,
+        was_foreseen: false,
+    };
+    lesson.runs.extend(runs.iter().map(learnt));
     while committed < runs.len() {
         let worker = (0..cores).min_by_key(|worker| workers[*worker].free).expect("there is a worker");
         let now = workers[worker].free;
@@ -107,7 +117,8 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], worksp
                 committer.commit(plan, run, lane).expect("a map does not fail")
             });
             (*free, token_free) = (now + time, now + time);
-            done_so_far.executed_again += done.executed.len();
+            lesson.runs[committed].was_foreseen = true;
+            lesson.again.extend(&done.executed);
             done_so_far.committing += time;
             committed += 1;
             log.extend(done.commits.into_iter().map(|commit| (now + time, commit)));
@@ -119,6 +130,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], worksp
                     committer.execute(plan, transactions, lane).expect("a map does not fail")
                 });
                 (*free, token_free) = (now + time, now + time);
+                lesson.runs[committed].took = time;
                 committed += 1;
                 log.push((now + time, commit));
             } else {
@@ -127,6 +139,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], worksp
                     lane.run(plan, transactions)
                 });
                 *free = now + time;
+                lesson.runs[claimed].took = time;
                 ready[claimed] = Some((now + time, run));
             }
             claimed += 1;
@@ -138,34 +151,35 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, runs: &[Range<usize>], worksp
             workers[worker].free = next;
         }
     }
-    let (outcome, time) = timed(|| committer.finish().0);
+    let ((outcome, memory), time) = timed(|| committer.finish());
     assert_eq!(outcome.gas_used, block.gas_used);
-    Simulated { time: token_free + time, ending: time, ..done_so_far }
+    *ledger = memory;
+    lesson.took = token_free + time;
+    estimates.learn(plan, &outcome, &lesson);
+    Simulated { time: token_free + time, ending: time, executed_again: lesson.again.len(), ..done_so_far }
 }
 
 fn main() {
     let mut sums = [0.0; CORES.len()];
     let mut whole = [Simulated::default(); CORES.len()];
     let (mut sequential_sum, mut transactions) = (0.0, 0);
-    let mut workspaces: Vec<Workspace> = (0..CORES[CORES.len() - 1]).map(|_| Workspace::default()).collect();
+    let mut alone = Workspace::default();
+    let mut kept = CORES
+        .map(|cores| Kept { workspaces: repeat_with(Workspace::default).take(cores).collect(), ..Kept::default() });
     for block in mainnet_blocks().iter().filter(|block| !block.txs.is_empty()) {
         let system_call = block.beacon_root.map(|root| (BEACON_ROOTS_ADDRESS, root));
         let plan = Plan::ethereum(&block.cfg, &block.env, system_call, &block.txs);
         let reader = Reader::new(&block.state);
         let mut sequential = Duration::MAX;
-        let mut gas = Vec::new();
         for _ in 0..ROUNDS {
-            workspaces[0].forget_preimages();
-            let (outcome, time) =
-                timed(|| execute_plan(&plan, &reader, &mut workspaces[0]).expect("a map does not fail"));
+            alone.forget_preimages();
+            let (_, time) = timed(|| execute_plan(&plan, &reader, &mut alone).expect("a map does not fail"));
             sequential = sequential.min(time);
-            gas = outcome.receipts.iter().map(|receipt| receipt.gas_used).collect();
         }
-        let runs = cut(&gas, sequential);
         sequential_sum += sequential.as_secs_f64() * 1e3;
         transactions += block.txs.len();
-        for ((cores, sum), whole) in CORES.iter().zip(&mut sums).zip(&mut whole) {
-            let rounds = (0..ROUNDS).map(|_| simulate(&plan, block, &runs, &mut workspaces[..*cores]));
+        for ((kept, sum), whole) in kept.iter_mut().zip(&mut sums).zip(&mut whole) {
+            let rounds = (0..LESSONS + ROUNDS).map(|_| simulate(&plan, block, kept)).skip(LESSONS);
             let best = rounds.min().expect("there are rounds");
             // Small blocks are not shared.
             *sum += best.time.min(sequential).as_secs_f64() * 1e3;
