@@ -17,6 +17,8 @@ use crate::executor::all;
 
 /// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
 pub const BULK_TRANSFERS_MIN: usize = 128;
+/// Parts of the accounts for each worker, so that all end together. Each part looks at all transfers.
+const PARTS_PER_WORKER: usize = 2;
 /// Transfers that are prepared at once.
 const CHUNK_TRANSFERS: usize = 512;
 
@@ -47,15 +49,17 @@ pub(crate) fn settle<S: StateRead + Sync>(
     });
     let Some(chunks) = chunks.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let bulk = bulk.with(chunks);
-    let tasks = (0..=workers).map(|worker| (worker, committer.spare())).collect();
+    let parts = workers * PARTS_PER_WORKER;
+    let tasks = (0..=parts).map(|task| (task, committer.spare())).collect();
     let settled = {
         let committer = &*committer;
-        all(pool, tasks, |(worker, memory): (usize, Settled)| {
+        all(pool, tasks, |(task, memory): (usize, Settled)| {
             let reader = Reader::new(state);
-            if worker == workers {
+            // The fees are less work than a part, and so come last.
+            if task == parts {
                 bulk.settle_fees(committer, &reader, memory)
             } else {
-                bulk.settle(committer, &reader, (worker, workers), memory)
+                bulk.settle(committer, &reader, (task, parts), memory)
             }
         })
     };

@@ -455,6 +455,19 @@ fn transfers_are_settled_account_by_account() {
     }
 }
 
+/// Accounts are divided among workers by the starts of their addresses, which anybody may choose.
+#[test]
+fn addresses_that_start_alike_are_divided_too() {
+    let world = rich_world();
+    let paid = |n: u16| {
+        let mut to = Address::repeat_byte(0xee);
+        // Some differ in the first bytes, some only in the last, in an order of neither.
+        to[if n.is_multiple_of(3) { 1 } else { 18 }..][..2].copy_from_slice(&n.wrapping_mul(0x9e37).to_be_bytes());
+        transfer(user((n % 8) as u8), u64::from(n / 8), to, 1)
+    };
+    assert!(settled(&world, (0..1_500).map(paid).collect(), "addresses that start alike"));
+}
+
 #[test]
 fn transfers_that_are_not_certain_are_executed() {
     let world = rich_world();

@@ -147,17 +147,16 @@ impl<'p> Bulk<'p> {
         }
     }
 
-    /// Settles the accounts that fall to one of so many workers. `None` when not every transfer is certain to succeed.
+    /// Settles the accounts of one of so many parts. `None` when not every transfer is certain to succeed.
     pub fn settle<S: StateRead>(
         &self,
         committer: &Committer,
         state: &Reader<'_, S>,
-        worker: (usize, usize),
+        (part, parts): (usize, usize),
         mut settled: Settled,
     ) -> Option<Settled> {
-        let (worker, workers) = worker;
-        // Who makes all addresses fall to one worker makes it no faster than one.
-        let is_own = |address: &Address| usize::from(address[0]) * workers / 256 == worker;
+        // Who makes all addresses fall to one part makes it no faster than one worker is.
+        let is_own = |address: &Address| usize::from(address[0]) * parts / 256 == part;
         let ledger = committer.ledger();
         for (at, transfer) in self.transfers() {
             let Transfer { from, nonce, value, plan } = transfer;

@@ -312,7 +312,7 @@ impl Ledger {
     pub(crate) fn into_memory(self) -> LedgerMemory {
         let Self { mut rows, mut slots, mut logs, shared, mut settled, spare, .. } = self;
         settled.retain_mut(Settled::clear);
-        // One is taken for each worker and one for the fees, so that there are never more than those of the largest block.
+        // One is taken for each part of the accounts and one for the fees: there are never more than the largest block had.
         settled.extend(spare);
         let lengths = [rows.len(), slots.len(), logs.words.noted.len()];
         if lengths.into_iter().any(|length| length > ROWS_KEPT_MAX) {

@@ -2,7 +2,7 @@
 //!
 //! The ledger is only read, so that several workers can make a part each: accounts of different addresses have nothing in common.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::iter;
 
 use alloy_eip7928::{
@@ -15,6 +15,9 @@ use crate::ledger::{Ledger, LedgerRow, Logs};
 
 /// Fewest accounts of a share, so that it is worth handing over.
 const SHARE_ACCOUNTS_MIN: usize = 64;
+
+/// What the first byte of an address can be.
+const FIRST_BYTES: usize = 1 << u8::BITS;
 
 /// Accounts with addresses between two, to be sorted by one worker.
 #[derive(Debug)]
@@ -50,18 +53,39 @@ pub(crate) fn make(ledger: &Ledger) -> (StateChanges, BlockAccessList) {
 
 /// Divides the accounts into about so many shares, in order of their addresses.
 pub(crate) fn shares(ledger: &Ledger, count: usize) -> Vec<Share> {
-    let mut rest = ledger.keys();
-    let size = rest.len().div_ceil(count.max(1)).max(SHARE_ACCOUNTS_MIN);
-    let mut shares = Vec::with_capacity(count);
+    let keys = ledger.keys();
+    let size = keys.len().div_ceil(count.max(1)).max(SHARE_ACCOUNTS_MIN);
+    if keys.len() <= size {
+        return vec![Share { keys }];
+    }
+    // Addresses are hashes, so that their first bytes divide them well.
+    let first_byte = |key: u64| usize::from(key.to_be_bytes()[0]);
+    let mut counts = [0; FIRST_BYTES];
+    keys.iter().for_each(|(key, _)| counts[first_byte(*key)] += 1);
+    let (mut share_of, mut sizes) = ([0; FIRST_BYTES], vec![0]);
+    for (share, count) in share_of.iter_mut().zip(counts) {
+        if sizes.last().is_some_and(|last| *last > 0 && last + count / 2 > size) {
+            sizes.push(0);
+        }
+        *share = sizes.len() - 1;
+        *sizes.last_mut().expect("there is one from the start") += count;
+    }
+    let mut divided: Vec<_> = sizes.into_iter().map(Vec::with_capacity).collect();
+    keys.into_iter().for_each(|key| divided[share_of[first_byte(key.0)]].push(key));
+    divided.into_iter().flat_map(|keys| split(ledger, keys, size)).collect()
+}
+
+/// Divides accounts further whose addresses somebody has chosen to start alike.
+fn split(ledger: &Ledger, mut rest: Vec<(u64, u32)>, size: usize) -> impl Iterator<Item = Share> {
+    let mut shares = Vec::with_capacity(1);
     // From the end, so that cutting off moves nothing.
-    while rest.len() > size {
+    while rest.len() > 2 * size {
         let start = (rest.len() - 1) / size * size;
         ledger.split(&mut rest, start);
         shares.push(Share { keys: rest.split_off(start) });
     }
     shares.push(Share { keys: rest });
-    shares.reverse();
-    shares
+    shares.into_iter().rev()
 }
 
 /// Sorts a share.
