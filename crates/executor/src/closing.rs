@@ -2,26 +2,22 @@
 //!
 //! Workers come here as they run out of transactions, and stay awake, because the end is near and waking takes long.
 
-use std::{
-    hint,
-    ops::Range,
-    sync::{
-        Condvar, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, thread, time::Instant};
 
 use sluice_stf::lanes::{Committer, Ending, LedgerMemory, Share, Sorted};
 use sluice_types::{BlockAccessList, Outcome, StateChanges};
 
-use crate::block::lock;
+use crate::{
+    block::lock,
+    sync::{
+        Condvar, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        is_long, spin_loop, yield_now,
+    },
+};
 
 /// Shares of the accounts for each worker. Some accounts have many slots, so that equal shares are not equal work.
 const SHARES_PER_WORKER: usize = 4;
-/// How long somebody who waits for the others stays awake.
-const AWAKE: Duration = Duration::from_micros(200);
 /// How often one looks before looking at the clock.
 const LOOKS: usize = 64;
 
@@ -141,12 +137,12 @@ impl Closing {
                 if is_over() {
                     return;
                 }
-                hint::spin_loop();
+                spin_loop();
             }
-            if start.elapsed() > AWAKE {
+            if is_long(start) {
                 break;
             }
-            thread::yield_now();
+            yield_now();
         }
         let mut asleep = lock(&self.asleep);
         while !is_over() {

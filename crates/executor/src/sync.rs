@@ -1,4 +1,18 @@
-//! What `block.rs` shares between threads: the standard library's. A test compiles that file with a model's types in their place, to
-//! try out schedules (`tests/schedules.rs`).
+//! What `block.rs` and `closing.rs` share between threads: the standard library's. A test compiles those files with a model's types in
+//! their place, to try out schedules (`tests/schedules.rs`).
 
-pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, atomic};
+use std::time::{Duration, Instant};
+
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic},
+    thread::yield_now,
+};
+
+/// How long somebody who waits for the others stays awake.
+const AWAKE: Duration = Duration::from_micros(200);
+
+/// Whoever has waited since then should sleep.
+pub(crate) fn is_long(since: Instant) -> bool {
+    since.elapsed() > AWAKE
+}

@@ -1,12 +1,15 @@
 //! The scheduler of a block under thousands of schedules: it ends under each, and with the outcome of sequential execution.
 //!
-//! `block.rs` is compiled here once more, with the locks and atomics of a model that runs one thread at a time and switches where a
+//! `block.rs` and `closing.rs` are compiled here once more, with the locks and atomics of a model that runs one thread at a time and switches where a
 //! seed says. A failure prints what replays it. The model knows deadlocks and any order of steps, but not weak memory: each atomic is
 //! taken as sequentially consistent.
 
 #[path = "../src/block.rs"]
 #[allow(dead_code, reason = "only what works on a block is driven here")]
 mod block;
+#[path = "../src/closing.rs"]
+#[allow(dead_code, unreachable_pub, reason = "nothing panics here")]
+mod closing;
 #[path = "../src/cut.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only what estimates need is used here")]
 mod cut;
@@ -18,15 +21,29 @@ mod vectors;
 #[path = "../../stf/tests/world/mod.rs"]
 mod world;
 
-/// What `block.rs` shares between threads, as a model has it.
+/// What those files share between threads, as a model has it.
 mod sync {
-    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, atomic};
+    use std::time::Instant;
+
+    pub(crate) use std::sync::OnceLock;
+
+    pub(crate) use shuttle::{
+        hint::spin_loop,
+        sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, atomic},
+        thread::yield_now,
+    };
+
+    /// Everybody sleeps soon: there is no clock in the model, and who looks for long only looks again.
+    pub(crate) fn is_long(_: Instant) -> bool {
+        true
+    }
 }
 
 use std::ops::Range;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use block::{Block, Worker};
+use closing::Closing;
 use shuttle::{
     Config, Runner,
     scheduler::{PctScheduler, RandomScheduler},
@@ -119,27 +136,30 @@ where
     let runs: Vec<Range<usize>> =
         (0..plan.len()).step_by(run_length).map(|start| start..(start + run_length).min(plan.len())).collect();
     let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default()));
+    let closing = Closing::new(threads);
     let failure = sync::Mutex::new(None);
-    let committer = sync::Mutex::new(None);
     shuttle::thread::scope(|scope| {
         for id in 0..threads {
-            let (plan, block, failure, committer) = (&plan, &block, &failure, &committer);
+            let (plan, block, closing, failure) = (&plan, &block, &closing, &failure);
             scope.spawn(move || {
                 let reader = Reader::new(state);
                 let mut workspace = Workspace::default();
                 if let Err(error) = block.work(&mut Worker::new(Lane::new(plan, id, &reader, &mut workspace))) {
                     block.stop();
                     block::lock(failure).get_or_insert(reader.explain(error));
-                } else if let Some(taken) = block.take() {
-                    let before = block::lock(committer).replace(taken);
-                    assert!(before.is_none(), "only one ends the block");
+                    closing.give_up();
+                } else {
+                    if let Some(committer) = block.take() {
+                        closing.start(committer);
+                    }
+                    closing.work();
                 }
             });
         }
     });
     match failure.into_inner().expect("nobody panicked") {
         Some(error) => Err(error),
-        None => Ok(committer.into_inner().expect("nobody panicked").expect("somebody ends the block").finish().0),
+        None => Ok(closing.end().expect("somebody ends the block").0),
     }
 }
 
