@@ -19,6 +19,7 @@ use revm::{
 use sluice_types::predeploys::FEE_VAULT;
 
 use crate::{
+    dispatch,
     journal::{Base, Journal},
     preimages::{HashHost, Preimages},
     reader::Failed,
@@ -125,7 +126,7 @@ impl<'a> Handler for Cashier<'_, 'a> {
             init = loop {
                 let ran = match (result.take(), &mut self.watcher) {
                     (Some(result), _) => ItemOrResult::Result(result),
-                    (None, None) => evm.frame_run()?,
+                    (None, None) => dispatch::run_frame(evm)?,
                     (None, Some(watcher)) => run_frame(evm, watcher)?,
                 };
                 let ended = match ran {

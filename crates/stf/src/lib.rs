@@ -8,8 +8,8 @@
 //!
 //! ```text
 //! BlockInput ──► block ──► engine, one after another ──┐
-//!                  │                                  ├──► machine: revm, with handler at its cash desk,
-//!                  └─────► lanes, ahead of each other ─┘             journal and table under it ──► reader ──► StateRead
+//!                  │                                  ├──► machine: revm, with handler at its cash desk, dispatch as its
+//!                  └─────► lanes, ahead of each other ─┘             loop, journal and table under it ──► reader ──► StateRead
 //!                               │
 //!      changes, access list ◄── ledger: what is committed, and the judge of what was executed ahead
 //!
@@ -33,6 +33,7 @@ mod block;
 mod bulk;
 mod call;
 mod codes;
+mod dispatch;
 mod effects;
 pub mod engine;
 mod error;

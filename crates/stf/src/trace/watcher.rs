@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::BTreeMap, string::ToString};
 use alloy_primitives::{Bytes, FixedBytes};
 use revm::{
     context::{TxEnv, result::EVMError},
-    handler::{EthFrame, FrameInitOrResult, FrameResult},
+    handler::FrameResult,
     interpreter::{
         FrameInput, Interpreter, interpreter::EthInterpreter, interpreter_action::FrameInit,
         interpreter_types::LoopControl,
@@ -21,6 +21,7 @@ use super::{
     steps::Steps,
 };
 use crate::{
+    dispatch::{Ran, act},
     handler::{Evm, Host, Stop},
     reader::Failed,
     table::Table,
@@ -30,9 +31,6 @@ use crate::{
 const LATE_STEPS: u32 = 4_096;
 /// What a note costs beside its bytes.
 const NOTE_BYTES: usize = 256;
-
-/// A frame's end, or the next frame.
-type Ran = FrameInitOrResult<EthFrame<EthInterpreter>>;
 
 /// One transaction's watcher.
 pub(crate) struct Watcher<'a> {
@@ -194,9 +192,5 @@ pub(crate) fn run_frame(evm: &mut Evm<'_>, watcher: &mut Watcher<'_>) -> Result<
         watcher.stepped(host, interpreter)?;
     }
     let action = interpreter.take_next_action();
-    let next = frame.process_next_action::<_, Stop>(host, action)?;
-    if next.is_result() {
-        frame.set_finished(true);
-    }
-    Ok(next)
+    act(evm, action)
 }
