@@ -5,7 +5,7 @@ use std::{ops::Range, time::Duration};
 use alloy_primitives::TxKind;
 use sluice_stf::Plan;
 
-use crate::estimate::{Call, Estimates, WHOLE, in_ns};
+use crate::estimate::{Call, Estimates, SHARED_WORTH_MAX, in_ns};
 
 /// Time of one run, long against handing it over.
 pub const RUN_TIME: Duration = Duration::from_micros(100);
@@ -75,7 +75,7 @@ pub(crate) fn cut(
         runs.push(start..end);
     }
     let shared: u128 = calls.iter().map(|call| u128::from(call.ns) * u128::from(call.shared)).sum();
-    Cut { runs, time: Duration::from_nanos(all), pays: shared <= u128::from(all) * u128::from(WHOLE) }
+    Cut { runs, time: Duration::from_nanos(all), pays: shared <= u128::from(all) * u128::from(SHARED_WORTH_MAX) }
 }
 
 /// For each call, the next one of the same contract if that clashes with it.

@@ -19,7 +19,9 @@ const UNKNOWN_NS: u64 = 20_000;
 /// Gas for which contract code seldom takes longer than a nanosecond.
 const GAS_PER_NS: u64 = 2;
 /// What stands for a whole in [`Call::shared`].
-pub(crate) const WHOLE: u16 = 1 << 10;
+const WHOLE: u16 = 1 << 10;
+/// From here on sharing is not worth it: times are measured while several work, which makes all of them a little longer.
+pub(crate) const SHARED_WORTH_MAX: u16 = WHOLE - WHOLE / 16;
 /// Most that one block is taken to have needed when it was shared, so that an interrupted worker does not count for long.
 const SHARED_MAX: u16 = WHOLE + WHOLE / 8;
 /// What a call is taken for of which nothing is known yet. The first blocks are slow for other reasons too.
