@@ -1,6 +1,6 @@
 //! The loop that executes a frame's instructions while nobody watches.
 //!
-//! What costs most in such a loop is that the processor guesses wrongly which instruction comes next. So the frequent ones are
+//! What costs much in such a loop is that the processor guesses wrongly which instruction comes next. So the frequent ones are
 //! executed in place; those that differ only in a number (`PUSH1` to `PUSH8`, `DUP1` to `DUP16`, `SWAP1` to `SWAP16`) share one
 //! place; and what compilers write together (a comparison before a jump, the constant that says where to, the `JUMPDEST` after it)
 //! is executed at once. Meanwhile the gas and the place in the code are in registers. Longer sequences (runs of `POP`, a constant
