@@ -154,7 +154,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
     let ((outcome, memory), time) = timed(|| committer.finish());
     assert_eq!(outcome.gas_used, block.gas_used);
     *ledger = memory;
-    lesson.took = token_free + time;
+    lesson.committing = done_so_far.committing;
     estimates.learn(plan, &outcome, &lesson);
     Simulated { time: token_free + time, ending: time, executed_again: lesson.again.len(), ..done_so_far }
 }

@@ -63,6 +63,8 @@ struct Token {
     again: Vec<usize>,
     /// Whether each run was executed ahead.
     was_foreseen: Vec<bool>,
+    /// Time of committing what was executed ahead.
+    committing: Duration,
 }
 
 impl Token {
@@ -109,6 +111,7 @@ impl<'p> Block<'p> {
                 alone_runs: CHAIN_RUNS,
                 again: Vec::new(),
                 was_foreseen: vec![false; runs.len()],
+                committing: Duration::ZERO,
             }),
             runs,
             committed: AtomicUsize::new(0),
@@ -169,13 +172,14 @@ impl<'p> Block<'p> {
         token.committer.take()
     }
 
-    /// What there is to learn from a block that is over and took so long.
-    pub(crate) fn lesson(self, took: Duration) -> Lesson {
-        let Token { again, was_foreseen, .. } = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// What there is to learn from a block that is over.
+    pub(crate) fn lesson(self) -> Lesson {
+        let Token { again, was_foreseen, committing, .. } =
+            self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
         let times = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
         let runs = self.runs.into_iter().zip(times).zip(was_foreseen);
         let runs = runs.map(|((transactions, took), was_foreseen)| RunLesson { transactions, took, was_foreseen });
-        Lesson { runs: runs.collect(), again, took }
+        Lesson { runs: runs.collect(), again, committing }
     }
 
     fn note_time(&self, run: usize, start: Instant) {
@@ -234,7 +238,9 @@ impl<'p> Block<'p> {
 
     fn commit(&self, token: &mut Token, worker: &mut Worker<'_>, run: Run) -> Result<(), Error<Failed>> {
         self.learn(worker);
+        let start = Instant::now();
         let done = token.committer().commit(self.plan, run, &mut worker.lane)?;
+        token.committing += start.elapsed();
         metrics::counter!("executor_foreseen_total").increment(done.held as u64);
         metrics::counter!("executor_executed_again_total").increment(done.executed.len() as u64);
         token.again.extend(&done.executed);

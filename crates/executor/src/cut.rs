@@ -5,7 +5,7 @@ use std::{ops::Range, time::Duration};
 use alloy_primitives::TxKind;
 use sluice_stf::Plan;
 
-use crate::estimate::{Call, Estimates, SHARED_WORTH_MAX, in_ns};
+use crate::estimate::{Call, Estimates, WHOLE, in_ns};
 
 /// Time of one run, long against handing it over.
 pub const RUN_TIME: Duration = Duration::from_micros(100);
@@ -22,6 +22,11 @@ const CLASH_DISTANCE: usize = 16;
 const CLASHES_MIN: u16 = u16::MAX / 4;
 /// Time of a run that is longer so that what clashes stays together.
 const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
+
+/// Part of its time that committing a block may take if several workers are to execute it: they save half of the rest at least.
+const COMMITS_PART_MAX: f64 = 0.5;
+/// Part of a block's time that may be calls each of which must wait for the one before it.
+const CHAIN_PART_MAX: f64 = 0.8;
 
 /// A block that is cut into runs.
 #[derive(Debug)]
@@ -54,6 +59,7 @@ pub(crate) fn cut(
     };
     let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64);
     let followers = cuts.map_or_else(|| vec![None; calls.len()], |_| followers(plan, first, &calls));
+    let pays = pays(first, &calls, &followers);
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
     let mut runs = Vec::new();
     // The last that must stay together with one of the run.
@@ -74,8 +80,16 @@ pub(crate) fn cut(
     if start < end {
         runs.push(start..end);
     }
-    let shared: u128 = calls.iter().map(|call| u128::from(call.ns) * u128::from(call.shared)).sum();
-    Cut { runs, time: Duration::from_nanos(all), pays: shared <= u128::from(all) * u128::from(SHARED_WORTH_MAX) }
+    Cut { runs, time: Duration::from_nanos(all), pays }
+}
+
+/// Several workers are quicker than one: neither is most of the block one chain, nor does committing take most of what they save.
+fn pays(first: usize, calls: &[Call], followers: &[Option<usize>]) -> bool {
+    let all: f64 = calls.iter().map(|call| call.ns as f64).sum();
+    let committing: f64 = calls.iter().map(|call| call.ns as f64 * f64::from(call.commits)).sum();
+    let chained = followers.iter().flatten().map(|follower| &calls[follower - first]);
+    let chain: f64 = chained.map(|call| call.ns as f64 * f64::from(call.clashes)).sum();
+    committing <= all * f64::from(WHOLE) * COMMITS_PART_MAX && chain <= all * f64::from(u16::MAX) * CHAIN_PART_MAX
 }
 
 /// For each call, the next one of the same contract if that clashes with it.

@@ -18,14 +18,12 @@ const TRANSFER_NS: u64 = 500;
 const UNKNOWN_NS: u64 = 20_000;
 /// Gas for which contract code seldom takes longer than a nanosecond.
 const GAS_PER_NS: u64 = 2;
-/// What stands for a whole in [`Call::shared`].
-const WHOLE: u16 = 1 << 10;
-/// From here on sharing is not worth it: times are measured while several work, which makes all of them a little longer.
-pub(crate) const SHARED_WORTH_MAX: u16 = WHOLE - WHOLE / 16;
-/// Most that one block is taken to have needed when it was shared, so that an interrupted worker does not count for long.
-const SHARED_MAX: u16 = WHOLE + WHOLE / 8;
-/// What a call is taken for of which nothing is known yet. The first blocks are slow for other reasons too.
-const SHARED_UNKNOWN: u16 = WHOLE / 2;
+/// What stands for a whole in [`Call::commits`].
+pub(crate) const WHOLE: u16 = 1 << 10;
+/// Most that committing one block is taken to have needed, so that an interrupted worker does not count for long.
+const COMMITS_MAX: u16 = WHOLE / 8 * 5;
+/// What a call is taken for of which nothing is known yet.
+const COMMITS_UNKNOWN: u16 = WHOLE / 4;
 
 /// What calls cost, by contract and function.
 #[derive(Debug, Default)]
@@ -41,15 +39,15 @@ pub(crate) struct Call {
     pub(crate) ns: u64,
     /// How often it was not as foreseen when a call of the same contract came shortly before it; [`u16::MAX`] is always.
     pub(crate) clashes: u16,
-    /// Time of blocks that had it when several workers executed them, of what one worker would have needed; see [`WHOLE`].
-    pub(crate) shared: u16,
+    /// Time of committing blocks that had it, with what was executed again meanwhile, of the time of executing them; see [`WHOLE`].
+    pub(crate) commits: u16,
     /// The last block that was learnt from.
     block: u64,
 }
 
 impl Call {
     fn new(ns: u64) -> Self {
-        Self { ns, clashes: 0, shared: SHARED_UNKNOWN, block: 0 }
+        Self { ns, clashes: 0, commits: COMMITS_UNKNOWN, block: 0 }
     }
 
     /// The block has not had such a call yet.
@@ -75,8 +73,8 @@ pub(crate) struct Lesson {
     pub(crate) runs: Vec<RunLesson>,
     /// Transactions that were not as foreseen, in order.
     pub(crate) again: Vec<usize>,
-    /// Of all of it, with what else its end took.
-    pub(crate) took: Duration,
+    /// Of committing, with what was executed again meanwhile. Only one worker does that at a time.
+    pub(crate) committing: Duration,
 }
 
 /// What there is to learn from a run.
@@ -110,7 +108,7 @@ impl Estimates {
         self.learn_run(plan, outcome, (&(0..plan.len()), took), |_, _, call| {
             // Slowly, so that sharing is tried again after many blocks: calls may do something else by then.
             if call.is_first_in(block) {
-                call.shared -= call.shared / 128;
+                call.commits -= call.commits / 128;
                 call.clashes -= call.clashes / 128;
             }
         });
@@ -119,7 +117,7 @@ impl Estimates {
     /// Learns from a block that several workers have executed.
     pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson) {
         self.blocks += 1;
-        let (block, shared) = (self.blocks, self.shared(plan, lesson));
+        let (block, commits) = (self.blocks, self.commits(plan, lesson));
         let mut again = lesson.again.iter().copied().peekable();
         let mut recent = Recent::default();
         for run in &lesson.runs {
@@ -127,8 +125,8 @@ impl Estimates {
             self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
                 if call.is_first_in(block) {
                     // A quarter of the difference: one block says little.
-                    let (more, less) = (shared.saturating_sub(call.shared), call.shared.saturating_sub(shared));
-                    call.shared = call.shared + more / 4 - less / 4;
+                    let (more, less) = (commits.saturating_sub(call.commits), call.commits.saturating_sub(commits));
+                    call.commits = call.commits + more / 4 - less / 4;
                 }
                 while again.next_if(|again| *again < index).is_some() {}
                 if let Some(before) = recent.replace(kind, index).filter(|_| *was_foreseen) {
@@ -138,15 +136,15 @@ impl Estimates {
         }
     }
 
-    /// Time of a block that was shared, of what one worker would have needed for it.
-    fn shared(&self, plan: &Plan<'_>, lesson: &Lesson) -> u16 {
+    /// Time of committing a block, of the time of executing it. Both are longer where other threads need the processor, too.
+    fn commits(&self, plan: &Plan<'_>, lesson: &Lesson) -> u16 {
         let time = |run: &RunLesson| match in_ns(run.took) {
             0 => run.transactions.clone().map(|index| self.of(plan, index).ns).sum(),
             took_ns => took_ns,
         };
-        let alone_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
-        let shared = u128::from(in_ns(lesson.took)) * u128::from(WHOLE) / u128::from(alone_ns);
-        u16::try_from(shared).unwrap_or(SHARED_MAX).min(SHARED_MAX)
+        let executing_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
+        let commits = u128::from(in_ns(lesson.committing)) * u128::from(WHOLE) / u128::from(executing_ns);
+        u16::try_from(commits).unwrap_or(COMMITS_MAX).min(COMMITS_MAX)
     }
 
     /// Learns from a run, which are these transactions. Within its time, unless that is zero, time went where gas went.

@@ -160,17 +160,16 @@ impl Executor {
         match &self.pool {
             Some(pool) if is_worth && (runs.len() > 1 || !transfers.is_empty()) => {
                 metrics::counter!("executor_blocks_shared_total").increment(1);
-                let start = Instant::now();
                 let closing = Closing::new(self.workers);
                 let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
                 let mut lessons = Vec::with_capacity(2);
                 if transfers.is_empty() {
                     share(pool, &block, Some(&closing), state, workspaces)?;
-                    lessons.push(block.lesson(start.elapsed()));
+                    lessons.push(block.lesson());
                 } else {
                     share(pool, &block, None, state, workspaces)?;
                     let mut committer = block.take().expect("nobody else has asked");
-                    lessons.push(block.lesson(start.elapsed()));
+                    lessons.push(block.lesson());
                     if bulk::settle(pool, plan, transfers.clone(), &mut committer, state) {
                         closing.start(committer);
                         let workers = vec![(); self.workers];
@@ -178,10 +177,9 @@ impl Executor {
                     } else {
                         let Cut { runs, .. } = cut(estimates, plan, transfers, self.workers, Some(&cuts));
                         let commit = committer.forget_lanes();
-                        let start = Instant::now();
                         let block = Block::after(plan, runs, committer, Some(commit));
                         share(pool, &block, Some(&closing), state, workspaces)?;
-                        lessons.push(block.lesson(start.elapsed()));
+                        lessons.push(block.lesson());
                     }
                 }
                 let (outcome, memory) = closing.end().expect("all was committed");

@@ -49,9 +49,9 @@ fn outcome(world: &World, plan: &Plan<'_>) -> Outcome {
 }
 
 /// A block in which each transaction had a run of its own, and some were not as foreseen.
-fn lesson(len: usize, again: impl Fn(usize) -> bool, took: Duration) -> Lesson {
+fn lesson(len: usize, again: impl Fn(usize) -> bool, committing: Duration) -> Lesson {
     let run = |index: usize| RunLesson { transactions: index..index + 1, took: CALL_TIME, was_foreseen: true };
-    Lesson { runs: (0..len).map(run).collect(), again: (0..len).filter(|index| again(*index)).collect(), took }
+    Lesson { runs: (0..len).map(run).collect(), again: (0..len).filter(|index| again(*index)).collect(), committing }
 }
 
 fn run_of(runs: &[Range<usize>], index: usize) -> &Range<usize> {
@@ -74,8 +74,8 @@ fn what_clashes_stays_in_one_run_with_the_one_before_it_and_nothing_else_does() 
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let clashes = |index: usize| contracts[index] == 0 && index > 0;
-    let took = CALL_TIME * 12;
-    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, took), 4);
+    let committing = CALL_TIME;
+    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, committing), 4);
 
     let Cut { runs, time, pays } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
     assert!(pays);
@@ -89,7 +89,7 @@ fn what_clashes_stays_in_one_run_with_the_one_before_it_and_nothing_else_does() 
     let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, None);
     assert!(!run_of(&runs, 0).contains(&3), "{runs:?}");
 
-    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), |_| false, took), 4);
+    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), |_| false, committing), 4);
     let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
     assert!(!run_of(&runs, 0).contains(&3), "{runs:?}");
 }
@@ -101,36 +101,53 @@ fn a_call_that_clashes_no_more_is_let_go() {
     let input = block(&mut world, &contracts);
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
-    let took = CALL_TIME * 8;
-    let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, took), 1);
+    let committing = CALL_TIME;
+    let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, committing), 1);
     let together = cut(&estimates, &plan, 0..16, 2, Some(&[])).runs;
-    (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, took)));
+    (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, committing)));
     let apart = cut(&estimates, &plan, 0..16, 2, Some(&[])).runs;
     assert!(together.len() < apart.len(), "{together:?} {apart:?}");
 }
 
 #[test]
-fn what_several_workers_do_no_quicker_is_left_to_one_and_tried_again_later() {
+fn what_is_dear_to_commit_is_left_to_one_worker_and_shared_again_later() {
     let mut world = World::new();
     let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
     let input = block(&mut world, &contracts);
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
-    let alone = CALL_TIME * 8;
+    let executing = CALL_TIME * 8;
     let pays = |estimates: &Estimates| cut(estimates, &plan, 0..8, 2, Some(&[])).pays;
     let mut estimates = Estimates::default();
     assert!(pays(&estimates), "nothing speaks against it yet");
 
     // One interrupted worker does not decide.
-    estimates.learn(&plan, &outcome, &lesson(8, |_| false, alone * 2 / 3));
-    estimates.learn(&plan, &outcome, &lesson(8, |_| false, alone * 50));
+    estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing / 10));
+    estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing * 50));
     assert!(pays(&estimates));
 
-    (0..20).for_each(|_| estimates.learn(&plan, &outcome, &lesson(8, |_| true, alone * 11 / 10)));
+    (0..20).for_each(|_| estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing * 8 / 10)));
     assert!(!pays(&estimates));
+    tried_again(&plan, &outcome, &mut estimates);
+}
+
+#[test]
+fn a_chain_is_left_to_one_worker_and_shared_again_later() {
+    let mut world = World::new();
+    let contracts = [0; 16];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 4);
+    assert!(!cut(&estimates, &plan, 0..16, 2, Some(&[])).pays);
+    tried_again(&plan, &outcome, &mut estimates);
+}
+
+/// After some blocks that one worker has executed, sharing is worth a trial.
+fn tried_again(plan: &Plan<'_>, outcome: &Outcome, estimates: &mut Estimates) {
     let blocks = (1..1_000).find(|_| {
-        estimates.learn_alone(&plan, &outcome, alone);
-        pays(&estimates)
+        estimates.learn_alone(plan, outcome, CALL_TIME * 8);
+        cut(estimates, plan, 0..plan.len(), 2, Some(&[])).pays
     });
     let blocks = blocks.expect("it is tried again");
     assert!((4..100).contains(&blocks), "after {blocks} blocks");
