@@ -1,8 +1,7 @@
 //! Cutting a block into the runs that workers claim.
 
-use std::{ops::Range, time::Duration};
+use std::{mem::replace, ops::Range, time::Duration};
 
-use alloy_primitives::TxKind;
 use sluice_stf::Plan;
 
 use crate::estimate::{Call, Estimates, WHOLE, in_ns};
@@ -16,9 +15,7 @@ pub const RUN_TRANSACTIONS_MAX: usize = 64;
 /// Time from which on a block is shared among workers. Below it, waking them costs more than they save.
 pub const SHARED_TIME_MIN: Duration = Duration::from_micros(250);
 
-/// How far a call looks back for one of the same contract that it may clash with. Most clashes are between neighbours.
-const CLASH_DISTANCE: usize = 16;
-/// Clashes, of [`u16::MAX`], from which on a call stays in one run with the one before of the same contract, whose work it then sees.
+/// Clashes, of [`u16::MAX`], from which on a call stays in one run with the one right before it, whose work it then sees.
 const CLASHES_MIN: u16 = u16::MAX / 4;
 /// Time of a run that is longer so that what clashes stays together.
 const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
@@ -58,24 +55,21 @@ pub(crate) fn cut(
         in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
     };
     let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64);
-    let followers = cuts.map_or_else(|| vec![None; calls.len()], |_| followers(plan, first, &calls));
-    let pays = pays(first, &calls, &followers);
+    let follows = cuts.map_or_else(|| vec![false; calls.len()], |_| follows(plan, first, &calls));
+    let pays = pays(&calls, &follows);
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
     let mut runs = Vec::new();
-    // The last that must stay together with one of the run.
-    let mut last_follower = first;
     let (mut start, mut run, mut left) = (first, 0, all);
-    for (index, (call, follower)) in (first..).zip(calls.iter().zip(followers)) {
+    for (index, (call, follows)) in (first..).zip(calls.iter().zip(follows)) {
         let must = cuts.next_if(|cut| **cut <= index).is_some();
         let is_full = run + call.ns > bound(left) || index - start >= RUN_TRANSACTIONS_MAX;
-        let may = last_follower < index || run + call.ns > clash_bound(left);
+        let may = !follows || run + call.ns > clash_bound(left);
         if index > start && (must || (is_full && may)) {
             runs.push(start..index);
             left -= run;
             (start, run) = (index, 0);
         }
         run += call.ns;
-        last_follower = last_follower.max(follower.unwrap_or(first));
     }
     if start < end {
         runs.push(start..end);
@@ -84,40 +78,22 @@ pub(crate) fn cut(
 }
 
 /// Several workers are quicker than one: neither is most of the block one chain, nor does committing take most of what they save.
-fn pays(first: usize, calls: &[Call], followers: &[Option<usize>]) -> bool {
+fn pays(calls: &[Call], follows: &[bool]) -> bool {
     let all: f64 = calls.iter().map(|call| call.ns as f64).sum();
     let committing: f64 = calls.iter().map(|call| call.ns as f64 * f64::from(call.commits)).sum();
-    let chained = followers.iter().flatten().map(|follower| &calls[follower - first]);
-    let chain: f64 = chained.map(|call| call.ns as f64 * f64::from(call.clashes)).sum();
+    let chained = calls.iter().zip(follows).filter(|(_, follows)| **follows);
+    let chain: f64 = chained.map(|(call, _)| call.ns as f64 * f64::from(call.clashes)).sum();
     committing <= all * f64::from(WHOLE) * COMMITS_PART_MAX && chain <= all * f64::from(u16::MAX) * CHAIN_PART_MAX
 }
 
-/// For each call, the next one of the same contract if that clashes with it.
-fn followers(plan: &Plan<'_>, first: usize, calls: &[Call]) -> Vec<Option<usize>> {
-    let mut followers = vec![None; calls.len()];
-    let mut recent = Recent::default();
-    for (index, call) in (first..).zip(calls) {
-        let before = plan.call(index).and_then(|(kind, ..)| recent.replace(kind, index));
-        if let Some(before) = before.filter(|_| call.clashes >= CLASHES_MIN) {
-            followers[before - first] = Some(index);
-        }
-    }
-    followers
-}
-
-/// The last few calls.
-#[derive(Default)]
-pub(crate) struct Recent([Option<(TxKind, usize)>; CLASH_DISTANCE]);
-
-impl Recent {
-    /// Notes a call, and gives the last one of the same contract, if there is one among the last few.
-    pub(crate) fn replace(&mut self, kind: TxKind, index: usize) -> Option<usize> {
-        let is_near = |(known, before): &(TxKind, usize)| *known == kind && index - before < CLASH_DISTANCE;
-        // The one right before first, since many blocks have many calls of one contract.
-        let last = self.0[(index + CLASH_DISTANCE - 1) % CLASH_DISTANCE].filter(is_near);
-        let before = last.or_else(|| self.0.into_iter().flatten().filter(is_near).max_by_key(|(_, before)| *before));
-        let before = before.map(|(_, before)| before);
-        self.0[index % CLASH_DISTANCE] = Some((kind, index));
-        before
-    }
+/// Whether each call clashes with the one right before it. Clashes with others are fewer, and keeping those together too would keep
+/// together all that is between them.
+fn follows(plan: &Plan<'_>, first: usize, calls: &[Call]) -> Vec<bool> {
+    let mut last = None;
+    let follows = (first..).zip(calls).map(|(index, call)| {
+        let kind = plan.call(index).map(|(kind, ..)| kind);
+        let before = replace(&mut last, kind);
+        kind.is_some() && before == kind && call.clashes >= CLASHES_MIN
+    });
+    follows.collect()
 }

@@ -6,8 +6,6 @@ use alloy_primitives::{TxKind, map::HashMap};
 use sluice_stf::Plan;
 use sluice_types::Outcome;
 
-use crate::cut::Recent;
-
 /// Calls of which something is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set
 /// that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
@@ -37,7 +35,7 @@ pub(crate) struct Estimates {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) ns: u64,
-    /// How often it was not as foreseen when a call of the same contract came shortly before it; [`u16::MAX`] is always.
+    /// How often it was not as foreseen when a call of the same contract came right before it; [`u16::MAX`] is always.
     pub(crate) clashes: u16,
     /// Time of committing blocks that had it, with what was executed again meanwhile, of the time of executing them; see [`WHOLE`].
     pub(crate) commits: u16,
@@ -55,7 +53,7 @@ impl Call {
         replace(&mut self.block, block) != block
     }
 
-    /// Learns whether the call was not as foreseen, and whether the one before it of the same contract was in another run.
+    /// Learns whether the call was not as foreseen, and whether the one right before it was in another run.
     fn learn_clash(&mut self, is_again: bool, is_apart: bool) {
         self.clashes = match (is_again, is_apart) {
             (true, true) => self.clashes + (u16::MAX - self.clashes) / 4,
@@ -119,7 +117,7 @@ impl Estimates {
         self.blocks += 1;
         let (block, commits) = (self.blocks, self.commits(plan, lesson));
         let mut again = lesson.again.iter().copied().peekable();
-        let mut recent = Recent::default();
+        let mut last = None;
         for run in &lesson.runs {
             let RunLesson { transactions, took, was_foreseen } = run;
             self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
@@ -129,8 +127,10 @@ impl Estimates {
                     call.commits = call.commits + more / 4 - less / 4;
                 }
                 while again.next_if(|again| *again < index).is_some() {}
-                if let Some(before) = recent.replace(kind, index).filter(|_| *was_foreseen) {
-                    call.learn_clash(again.peek() == Some(&index), before < transactions.start);
+                let before = last.replace((kind, index));
+                let follows = before.is_some_and(|(before, at)| before == kind && at + 1 == index);
+                if follows && *was_foreseen {
+                    call.learn_clash(again.peek() == Some(&index), index == transactions.start);
                 }
             });
         }
