@@ -43,6 +43,7 @@ const CORES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 const ROUNDS: usize = 5;
 /// Runs before those, from which estimates are learnt.
 const LESSONS: usize = 4;
+
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let done = work();

@@ -20,7 +20,7 @@ const CLASHES_MIN: u16 = u16::MAX / 4;
 /// Time of a run that is longer so that what clashes stays together.
 const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
 
-/// Part of its time that committing a block may take if several workers are to execute it: they save half of the rest at least.
+/// Part of its time that committing a block may take if several workers are to execute it: two save half of it at most.
 const COMMITS_PART_MAX: f64 = 0.5;
 /// Part of a block's time that may be calls each of which must wait for the one before it.
 const CHAIN_PART_MAX: f64 = 0.8;
@@ -38,8 +38,8 @@ pub(crate) struct Cut {
 /// Cuts transactions into runs. They grow shorter towards the end, and none reaches over one of `cuts`, which ascend; there are none
 /// where nothing can clash.
 ///
-/// Calls that clash with one before them stay in one run with it: there the second sees what the first has done. In another run, it
-/// would be executed ahead by another worker, for nothing, because it would have to be executed again.
+/// A call that clashes with the one right before it stays in one run with that: there it sees what the other has done. In the next run,
+/// it would be executed ahead by another worker, for nothing, because it would have to be executed again.
 pub(crate) fn cut(
     estimates: &Estimates,
     plan: &Plan<'_>,

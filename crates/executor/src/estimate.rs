@@ -2,7 +2,10 @@
 
 use std::{mem::replace, ops::Range, time::Duration};
 
-use alloy_primitives::{TxKind, map::HashMap};
+use alloy_primitives::{
+    TxKind,
+    map::{Entry, HashMap},
+};
 use sluice_stf::Plan;
 use sluice_types::Outcome;
 
@@ -169,7 +172,11 @@ impl Estimates {
             }
             let ns = u64::try_from(u128::from(took_ns) * u128::from(gas_used) / u128::from(gas.max(1)));
             let ns = ns.expect("a part of the run's time is at most that");
-            let call = self.calls.entry((kind, selector)).or_insert_with(|| Call::new(ns));
+            let call = match self.calls.entry((kind, selector)) {
+                Entry::Vacant(_) if took_ns == 0 => continue,
+                Entry::Vacant(unknown) => unknown.insert(Call::new(ns)),
+                Entry::Occupied(known) => known.into_mut(),
+            };
             if took_ns > 0 {
                 // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
                 call.ns = call.ns.midpoint(ns);

@@ -32,6 +32,8 @@ use crate::{
 
 /// Most workers. More do not help one chain: every worker hears of every commit.
 pub const WORKERS_MAX: usize = 16;
+/// How much longer than the transfers at its end the rest of a block may be that is no quicker when it is shared, while they are.
+const DEAR_HEAD_MAX: u32 = 8;
 /// Stack of a worker. Contracts may call each other a thousand deep.
 const STACK_SIZE_BYTES: usize = 64 << 20;
 
@@ -154,8 +156,9 @@ impl Executor {
         workspaces.resize_with(self.workers, Workspace::default);
         let transfers = bulk::find(plan);
         let head = cut(estimates, plan, 0..transfers.start, self.workers, Some(&cuts));
-        let time = head.time + transfers_time(transfers.len());
-        let is_worth = self.share_from.is_zero() || (time >= self.share_from && head.pays);
+        let transfers_time = transfers_time(transfers.len());
+        let pays = head.pays || transfers_time > head.time / DEAR_HEAD_MAX;
+        let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays);
         let runs = head.runs;
         match &self.pool {
             Some(pool) if is_worth && (runs.len() > 1 || !transfers.is_empty()) => {
