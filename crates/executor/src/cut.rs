@@ -54,7 +54,7 @@ pub(crate) fn cut(
         let share = Duration::from_nanos(left / (4 * workers as u64));
         in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
     };
-    let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64);
+    let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left));
     let follows = cuts.map_or_else(|| vec![false; calls.len()], |_| follows(plan, first, &calls));
     let pays = pays(&calls, &follows);
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
@@ -62,9 +62,8 @@ pub(crate) fn cut(
     let (mut start, mut run, mut left) = (first, 0, all);
     for (index, (call, follows)) in (first..).zip(calls.iter().zip(follows)) {
         let must = cuts.next_if(|cut| **cut <= index).is_some();
-        let is_full = run + call.ns > bound(left) || index - start >= RUN_TRANSACTIONS_MAX;
-        let may = !follows || run + call.ns > clash_bound(left);
-        if index > start && (must || (is_full && may)) {
+        let bound = if follows { clash_bound(left) } else { bound(left) };
+        if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
             runs.push(start..index);
             left -= run;
             (start, run) = (index, 0);

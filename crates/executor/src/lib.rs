@@ -10,7 +10,7 @@
 //! side have an executor each.
 //!
 //! ```text
-//! Executor ──► estimate: how long a transaction will take, from how long such ones took
+//! Executor ──► estimate: what a transaction will cost, from what such ones did
 //!     │
 //!     ├──────► cut: runs, in which what would clash stays together
 //!     │
