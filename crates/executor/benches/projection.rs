@@ -12,6 +12,9 @@ mod cut;
 #[path = "../src/estimate.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the bench looks at what the crate keeps to itself")]
 mod estimate;
+#[path = "../src/order.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the bench looks at what the crate keeps to itself")]
+mod order;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 
@@ -25,6 +28,7 @@ use std::{
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use cut::cut;
 use estimate::{Estimates, Lesson, RunLesson};
+use order::Runs;
 use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
@@ -77,7 +81,8 @@ struct Kept {
 
 fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated {
     let Kept { workspaces, ledger, estimates } = kept;
-    let runs: Vec<Range<usize>> = cut(estimates, plan, 0..plan.len(), workspaces.len(), Some(&[])).runs;
+    let runs = cut(estimates, plan, 0..plan.len(), workspaces.len(), Some(&[])).runs;
+    let (ranks, Runs { ranges: runs, order }) = (runs.ranks(), runs);
     let cores = workspaces.len();
     let readers: Vec<_> = (0..cores).map(|_| Reader::new(&block.state)).collect();
     let mut workers: Vec<_> = (0..cores)
@@ -95,12 +100,13 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
     workers[0].free = time;
     let mut ready: Vec<Option<(Duration, Run)>> = runs.iter().map(|_| None).collect();
     let mut lesson = Lesson::default();
-    let learnt = |transactions: &Range<usize>| RunLesson {
+    let learnt = |(run, transactions): (usize, &Range<usize>)| RunLesson {
         transactions: transactions.clone(),
         took: Duration::ZERO,
         was_foreseen: false,
+        was_early: ranks[run] < run,
     };
-    lesson.runs.extend(runs.iter().map(learnt));
+    lesson.runs.extend(runs.iter().enumerate().map(learnt));
     while committed < runs.len() {
         let worker = (0..cores).min_by_key(|worker| workers[*worker].free).expect("there is a worker");
         let now = workers[worker].free;
@@ -124,8 +130,9 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
             committed += 1;
             log.extend(done.commits.into_iter().map(|commit| (now + time, commit)));
         } else if claimed < runs.len() {
-            let transactions = runs[claimed].clone();
-            if claimed == committed && token_free <= now {
+            let run = order[claimed];
+            let transactions = runs[run].clone();
+            if run == committed && token_free <= now {
                 let (commit, time) = timed(|| {
                     learn(lane, learnt);
                     committer.execute(plan, transactions, lane).expect("a map does not fail")
@@ -135,13 +142,13 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
                 committed += 1;
                 log.push((now + time, commit));
             } else {
-                let (run, time) = timed(|| {
+                let (foreseen, time) = timed(|| {
                     learn(lane, learnt);
                     lane.run(plan, transactions)
                 });
                 *free = now + time;
-                lesson.runs[claimed].took = time;
-                ready[claimed] = Some((now + time, run));
+                lesson.runs[run].took = time;
+                ready[run] = Some((now + time, foreseen));
             }
             claimed += 1;
         } else {

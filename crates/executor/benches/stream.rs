@@ -19,7 +19,7 @@ use std::{
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{B256, Bytes};
-use sluice_executor::Executor;
+use sluice_executor::{Executor, Loan};
 use sluice_stf::Plan;
 use sluice_trie::{EMPTY_ROOT_HASH, Nibbles, NodeRead, update, update_parallel};
 use sluice_types::{AccountChange, Outcome, StateChanges, access_list_hash};
@@ -98,12 +98,13 @@ fn one_after_another(executor: &Executor, stream: &[(MainnetBlock, Nodes)], in_p
 
 fn overlapping(executor: &Executor, stream: &[(MainnetBlock, Nodes)]) -> (Duration, Hashes) {
     let start = Instant::now();
-    let (executed, queue) = sync_channel::<(&Nodes, Outcome)>(WAITING_MAX);
+    let (executed, queue) = sync_channel::<(&Nodes, Outcome, Loan)>(WAITING_MAX);
     let hashes = thread::scope(|scope| {
         // On one core, as in a node that is executing meanwhile.
-        let sealing = scope.spawn(move || queue.iter().map(|(nodes, outcome)| seal(nodes, &outcome, false)).collect());
+        let sealing =
+            scope.spawn(move || queue.iter().map(|(nodes, outcome, _core)| seal(nodes, &outcome, false)).collect());
         for (block, nodes) in stream {
-            executed.send((nodes, execute(executor, block))).expect("it listens");
+            executed.send((nodes, execute(executor, block), executor.lend())).expect("it listens");
         }
         drop(executed);
         sealing.join().expect("sealing does not panic")

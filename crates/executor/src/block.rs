@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     estimate::{Lesson, RunLesson, in_ns},
+    order::Runs,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -32,8 +33,10 @@ const CHAIN_RUNS_AT_ONCE: usize = 16;
 /// A block that is being executed.
 pub(crate) struct Block<'p> {
     plan: &'p Plan<'p>,
-    runs: Vec<Range<usize>>,
-    /// The next run that nobody has claimed.
+    runs: Runs,
+    /// When each run is claimed.
+    ranks: Vec<usize>,
+    /// How many are claimed.
     claimed: AtomicUsize,
     /// How long each run took, nanoseconds.
     took_ns: Vec<AtomicU64>,
@@ -86,19 +89,14 @@ impl<'a> Worker<'a> {
 }
 
 impl<'p> Block<'p> {
-    pub(crate) fn new(plan: &'p Plan<'p>, runs: Vec<Range<usize>>, committer: Committer) -> Self {
+    pub(crate) fn new(plan: &'p Plan<'p>, runs: Runs, committer: Committer) -> Self {
         Self::after(plan, runs, committer, None)
     }
 
     /// The rest of a block, after what is committed already.
-    pub(crate) fn after(
-        plan: &'p Plan<'p>,
-        runs: Vec<Range<usize>>,
-        committer: Committer,
-        commit: Option<Commit>,
-    ) -> Self {
-        let ready = runs.iter().map(|_| Mutex::new(None)).collect();
-        let took_ns = runs.iter().map(|_| AtomicU64::new(0)).collect();
+    pub(crate) fn after(plan: &'p Plan<'p>, runs: Runs, committer: Committer, commit: Option<Commit>) -> Self {
+        let ready = runs.ranges.iter().map(|_| Mutex::new(None)).collect();
+        let took_ns = runs.ranges.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
             plan,
             took_ns,
@@ -113,6 +111,7 @@ impl<'p> Block<'p> {
                 was_foreseen: vec![false; runs.len()],
                 committing: Duration::ZERO,
             }),
+            ranks: runs.ranks(),
             runs,
             committed: AtomicUsize::new(0),
             log: RwLock::new(commit.into_iter().map(Arc::new).collect()),
@@ -126,11 +125,15 @@ impl<'p> Block<'p> {
         self.plan
     }
 
-    /// Works until nothing is left to claim, and commits what is ready then.
+    /// Works until nothing is left to claim, and commits what is ready then. While there is work for more, calls `join`, which lets
+    /// those join who have become free.
     ///
     /// Errors: a read of the state failed; the block cannot go on.
-    pub(crate) fn work(&self, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
+    pub(crate) fn work(&self, worker: &mut Worker<'_>, join: &mut dyn FnMut()) -> Result<(), Error<Failed>> {
         loop {
+            if self.claimed.load(Ordering::Relaxed) + 1 < self.runs.len() {
+                join();
+            }
             self.commit_ready(worker)?;
             self.wait_while_alone();
             if self.stopped.load(Ordering::Acquire) {
@@ -142,9 +145,13 @@ impl<'p> Block<'p> {
             if claimed.is_empty() {
                 return self.commit_ready(worker);
             }
-            if !self.execute_next(worker, claimed.clone())? {
-                for run in claimed {
-                    self.foresee(worker, run);
+            for runs in self.runs.order[claimed].chunk_by(|run, next| run + 1 == *next) {
+                self.commit_ready(worker)?;
+                let runs = runs[0]..runs[0] + runs.len();
+                if !self.execute_next(worker, runs.clone())? {
+                    for run in runs {
+                        self.foresee(worker, run);
+                    }
                 }
             }
         }
@@ -153,7 +160,7 @@ impl<'p> Block<'p> {
     fn foresee(&self, worker: &mut Worker<'_>, run: usize) {
         self.learn(worker);
         let start = Instant::now();
-        let foreseen = worker.lane.run(self.plan, self.runs[run].clone());
+        let foreseen = worker.lane.run(self.plan, self.runs.ranges[run].clone());
         self.note_time(run, start);
         *lock(&self.ready[run]) = Some(foreseen);
     }
@@ -177,8 +184,14 @@ impl<'p> Block<'p> {
         let Token { again, was_foreseen, committing, .. } =
             self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
         let times = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
-        let runs = self.runs.into_iter().zip(times).zip(was_foreseen);
-        let runs = runs.map(|((transactions, took), was_foreseen)| RunLesson { transactions, took, was_foreseen });
+        let was_early = self.ranks.into_iter().enumerate().map(|(run, rank)| rank < run);
+        let runs = self.runs.ranges.into_iter().zip(times).zip(was_foreseen).zip(was_early);
+        let runs = runs.map(|(((transactions, took), was_foreseen), was_early)| RunLesson {
+            transactions,
+            took,
+            was_foreseen,
+            was_early,
+        });
         Lesson { runs: runs.collect(), again, committing }
     }
 
@@ -198,7 +211,7 @@ impl<'p> Block<'p> {
         }
         self.start(&mut token, worker)?;
         self.learn(worker);
-        let transactions = self.runs[claimed.start].start..self.runs[claimed.end - 1].end;
+        let transactions = self.runs.ranges[claimed.start].start..self.runs.ranges[claimed.end - 1].end;
         let start = Instant::now();
         let commit = token.committer().execute(self.plan, transactions, &mut worker.lane)?;
         if claimed.len() == 1 {
@@ -288,7 +301,7 @@ impl<'p> Block<'p> {
     /// Nobody is about the next run, or there is none.
     fn is_next_unclaimed(&self) -> bool {
         let committed = self.committed.load(Ordering::Acquire);
-        committed == self.runs.len() || committed == self.claimed.load(Ordering::Acquire)
+        self.ranks.get(committed).is_none_or(|rank| *rank >= self.claimed.load(Ordering::Acquire))
     }
 
     fn is_ready(&self) -> bool {

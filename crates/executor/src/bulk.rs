@@ -5,7 +5,6 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rayon::ThreadPool;
 use sluice_stf::{
     Plan,
     engine::Reader,
@@ -13,7 +12,7 @@ use sluice_stf::{
 };
 use sluice_types::StateRead;
 
-use crate::executor::all;
+use crate::crew::Crew;
 
 /// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
 pub const BULK_TRANSFERS_MIN: usize = 128;
@@ -30,18 +29,17 @@ pub(crate) fn find(plan: &Plan<'_>) -> Range<usize> {
 
 /// Commits the transfers at the end of a block. Where something is not certain, says so, and commits nothing.
 pub(crate) fn settle<S: StateRead + Sync>(
-    pool: &ThreadPool,
+    crew: &Crew,
     plan: &Plan<'_>,
     transfers: Range<usize>,
     committer: &mut Committer,
     state: &S,
 ) -> bool {
-    let workers = pool.current_num_threads() + 1;
     let bulk = Bulk::new(plan, transfers.clone(), committer);
     let chunks = transfers.clone().step_by(CHUNK_TRANSFERS);
     let chunks = chunks.map(|start| start..(start + CHUNK_TRANSFERS).min(transfers.end)).collect();
     let failed = AtomicBool::new(false);
-    let chunks: Vec<Option<Chunk>> = all(pool, chunks, |chunk| {
+    let chunks: Vec<Option<Chunk>> = crew.all(chunks, |chunk| {
         // Who knows that it fails spares the others their work.
         let prepared = if failed.load(Ordering::Relaxed) { None } else { bulk.prepare(chunk) };
         failed.fetch_or(prepared.is_none(), Ordering::Relaxed);
@@ -49,11 +47,11 @@ pub(crate) fn settle<S: StateRead + Sync>(
     });
     let Some(chunks) = chunks.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let bulk = bulk.with(chunks);
-    let parts = workers * PARTS_PER_WORKER;
+    let parts = crew.free() * PARTS_PER_WORKER;
     let tasks = (0..=parts).map(|task| (task, committer.spare())).collect();
     let settled = {
         let committer = &*committer;
-        all(pool, tasks, |(task, memory): (usize, Settled)| {
+        crew.all(tasks, |(task, memory): (usize, Settled)| {
             let reader = Reader::new(state);
             // The fees are less work than a part, and so come last.
             if task == parts {

@@ -131,23 +131,30 @@ impl Closing {
     /// Waits for something of which [`Closing::wake`] tells, or until there will be no end.
     fn wait(&self, is_over: impl Fn() -> bool) {
         let is_over = || is_over() || self.given_up.load(Ordering::Acquire);
-        let start = Instant::now();
-        loop {
-            for _ in 0..LOOKS {
-                if is_over() {
-                    return;
-                }
-                spin_loop();
-            }
-            if is_long(start) {
-                break;
-            }
-            yield_now();
+        if look_for(is_over) {
+            return;
         }
         let mut asleep = lock(&self.asleep);
         while !is_over() {
             asleep = self.news.wait(asleep).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+/// Waits for something that will soon be, awake, because being woken takes long. False when it has taken so long that one should sleep.
+pub(crate) fn look_for(is_over: impl Fn() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        for _ in 0..LOOKS {
+            if is_over() {
+                return true;
+            }
+            spin_loop();
+        }
+        if is_long(start) {
+            return false;
+        }
+        yield_now();
     }
 }
 

@@ -4,7 +4,10 @@ use std::{mem::replace, ops::Range, time::Duration};
 
 use sluice_stf::Plan;
 
-use crate::estimate::{Call, Estimates, WHOLE, in_ns};
+use crate::{
+    estimate::{Call, Estimates, WHOLE, in_ns},
+    order::Runs,
+};
 
 /// Time of one run, long against handing it over.
 pub const RUN_TIME: Duration = Duration::from_micros(100);
@@ -28,7 +31,7 @@ const CHAIN_PART_MAX: f64 = 0.8;
 /// A block that is cut into runs.
 #[derive(Debug)]
 pub(crate) struct Cut {
-    pub(crate) runs: Vec<Range<usize>>,
+    pub(crate) runs: Runs,
     /// Of all transactions, by one worker.
     pub(crate) time: Duration,
     /// Several workers are quicker than one.
@@ -57,14 +60,16 @@ pub(crate) fn cut(
     let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left));
     let follows = cuts.map_or_else(|| vec![false; calls.len()], |_| follows(plan, first, &calls));
     let pays = pays(&calls, &follows);
+    let is_listed = cuts.is_none();
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
-    let mut runs = Vec::new();
+    let (mut runs, mut times) = (Vec::new(), Vec::new());
     let (mut start, mut run, mut left) = (first, 0, all);
     for (index, (call, follows)) in (first..).zip(calls.iter().zip(follows)) {
         let must = cuts.next_if(|cut| **cut <= index).is_some();
         let bound = if follows { clash_bound(left) } else { bound(left) };
         if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
             runs.push(start..index);
+            times.push(run);
             left -= run;
             (start, run) = (index, 0);
         }
@@ -72,7 +77,14 @@ pub(crate) fn cut(
     }
     if start < end {
         runs.push(start..end);
+        times.push(run);
     }
+    let runs = if is_listed {
+        Runs::longest_first(runs, &times)
+    } else {
+        let is_sure = |run: &Range<usize>| calls[run.start - first..run.end - first].iter().all(Call::may_begin_early);
+        Runs::long_ones_early(runs, &times, workers, is_sure)
+    };
     Cut { runs, time: Duration::from_nanos(all), pays }
 }
 

@@ -23,6 +23,8 @@ const GAS_PER_NS: u64 = 2;
 pub(crate) const WHOLE: u16 = 1 << 10;
 /// Most that committing one block is taken to have needed, so that an interrupted worker does not count for long.
 const COMMITS_MAX: u16 = WHOLE / 8 * 5;
+/// Calls that began early and were not as foreseen, of [`u16::MAX`], from which on they do not.
+const STRAYS_MAX: u16 = u16::MAX / 4;
 /// What a call is taken for of which nothing is known yet.
 const COMMITS_UNKNOWN: u16 = WHOLE / 4;
 
@@ -42,18 +44,30 @@ pub(crate) struct Call {
     pub(crate) clashes: u16,
     /// Time of committing blocks that had it, with what was executed again meanwhile, of the time of executing them; see [`WHOLE`].
     pub(crate) commits: u16,
+    /// How often it was not as foreseen when it began early; [`u16::MAX`] is always.
+    strays: u16,
     /// The last block that was learnt from.
     block: u64,
 }
 
 impl Call {
     fn new(ns: u64) -> Self {
-        Self { ns, clashes: 0, commits: COMMITS_UNKNOWN, block: 0 }
+        Self { ns, clashes: 0, commits: COMMITS_UNKNOWN, strays: 0, block: 0 }
     }
 
     /// The block has not had such a call yet.
     fn is_first_in(&mut self, block: u64) -> bool {
         replace(&mut self.block, block) != block
+    }
+
+    /// It is so often as foreseen on a state far back that beginning early pays.
+    pub(crate) fn may_begin_early(&self) -> bool {
+        self.strays < STRAYS_MAX
+    }
+
+    /// Learns whether a call that began early was not as foreseen.
+    fn learn_early(&mut self, is_again: bool) {
+        self.strays = if is_again { self.strays.midpoint(u16::MAX) } else { self.strays / 2 };
     }
 
     /// Learns whether the call was not as foreseen, and whether the one right before it was in another run.
@@ -86,6 +100,8 @@ pub(crate) struct RunLesson {
     pub(crate) took: Duration,
     /// It was executed ahead, and could clash.
     pub(crate) was_foreseen: bool,
+    /// It began before runs that come before it.
+    pub(crate) was_early: bool,
 }
 
 impl Estimates {
@@ -111,6 +127,7 @@ impl Estimates {
             if call.is_first_in(block) {
                 call.commits -= call.commits / 128;
                 call.clashes -= call.clashes / 128;
+                call.strays -= call.strays / 128;
             }
         });
     }
@@ -122,17 +139,21 @@ impl Estimates {
         let mut again = lesson.again.iter().copied().peekable();
         let mut last = None;
         for run in &lesson.runs {
-            let RunLesson { transactions, took, was_foreseen } = run;
+            let RunLesson { transactions, took, was_foreseen, was_early } = run;
             self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
                 if call.is_first_in(block) {
                     // A quarter of the difference: one block says little.
                     let (more, less) = (commits.saturating_sub(call.commits), call.commits.saturating_sub(commits));
                     call.commits = call.commits + more / 4 - less / 4;
+                    // Slowly, so that it is tried again.
+                    call.strays -= call.strays / 128;
                 }
                 while again.next_if(|again| *again < index).is_some() {}
                 let before = last.replace((kind, index));
                 let follows = before.is_some_and(|(before, at)| before == kind && at + 1 == index);
-                if follows && *was_foreseen {
+                if *was_early && *was_foreseen {
+                    call.learn_early(again.peek() == Some(&index));
+                } else if follows && *was_foreseen {
                     call.learn_clash(again.peek() == Some(&index), index == transactions.start);
                 }
             });

@@ -3,16 +3,12 @@
 use std::{
     mem::take,
     num::NonZeroUsize,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
 use alloy_primitives::{Address, B256};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use sluice_stf::{
     Error, Plan, Workspace,
     engine::Reader,
@@ -25,26 +21,21 @@ use crate::{
     block::{Block, Worker, lock},
     bulk,
     closing::Closing,
+    crew::{Crew, Loan},
     cut::{Cut, SHARED_TIME_MIN, cut},
     estimate::{Estimates, transfers_time},
     list::Listed,
 };
 
-/// Most workers. More do not help one chain: every worker hears of every commit.
-pub const WORKERS_MAX: usize = 16;
 /// How much longer than the transfers at its end the rest of a block may be that is no quicker when it is shared, while they are.
 const DEAR_HEAD_MAX: u32 = 8;
-/// Stack of a worker. Contracts may call each other a thousand deep.
-const STACK_SIZE_BYTES: usize = 64 << 20;
 
 /// Executes the blocks of one chain, and keeps what serves the next: analysed code, memory, and what calls cost.
 #[derive(Debug)]
 pub struct Executor {
-    workers: usize,
     /// Expected time from which on a block is shared.
     share_from: Duration,
-    /// The workers beside the caller, parked while there is no block.
-    pool: Option<ThreadPool>,
+    crew: Crew,
     kept: Mutex<Kept>,
 }
 
@@ -75,30 +66,11 @@ impl Executor {
         Self::with_workers(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
-    /// An executor with so many workers, the caller's thread among them; at most [`WORKERS_MAX`]. One executes sequentially.
+    /// An executor with so many workers, the caller's thread among them; at most [`WORKERS_MAX`](crate::WORKERS_MAX). One executes sequentially.
     ///
     /// Where the system gives no threads, the caller works alone and a warning says so.
     pub fn with_workers(workers: NonZeroUsize) -> Self {
-        let workers = workers.get().min(WORKERS_MAX);
-        let pool = (workers > 1).then(|| {
-            ThreadPoolBuilder::new()
-                .num_threads(workers - 1)
-                .stack_size(STACK_SIZE_BYTES)
-                .thread_name(|index| format!("sluice-execute-{index}"))
-                .build()
-        });
-        let pool = pool.and_then(|pool| {
-            pool.inspect_err(
-                |error| tracing::warn!(%error, "no threads to execute in parallel; executing sequentially"),
-            )
-            .ok()
-        });
-        Self {
-            workers: if pool.is_some() { workers } else { 1 },
-            share_from: SHARED_TIME_MIN,
-            pool,
-            kept: Mutex::default(),
-        }
+        Self { share_from: SHARED_TIME_MIN, crew: Crew::new(workers), kept: Mutex::default() }
     }
 
     /// Shares every block that is expected to take at least so long. Zero shares whatever can be cut.
@@ -109,7 +81,15 @@ impl Executor {
 
     /// How many work on a block that is worth sharing.
     pub fn workers(&self) -> usize {
-        self.workers
+        self.crew.size()
+    }
+
+    /// Lends one of the cores to another thread, which needs it for something else: while there is such a loan, one worker fewer begins
+    /// with a block, and joins when the loan is over. Loans that overlap are of the same core.
+    ///
+    /// More threads than cores would be slower than fewer workers: who is about to commit might be the one that has to wait.
+    pub fn lend(&self) -> Loan {
+        self.crew.lend()
     }
 
     /// How long calls of a contract's function took, if any was seen. Waits while a block is being executed.
@@ -153,52 +133,48 @@ impl Executor {
         let mut kept = lock(&self.kept);
         let Kept { workspaces, ledger, estimates, cuts } = &mut *kept;
         let cuts = take(cuts);
-        workspaces.resize_with(self.workers, Workspace::default);
+        let workers = self.workers();
+        workspaces.resize_with(workers, Workspace::default);
         let transfers = bulk::find(plan);
-        let head = cut(estimates, plan, 0..transfers.start, self.workers, Some(&cuts));
+        let head = cut(estimates, plan, 0..transfers.start, workers, Some(&cuts));
         let transfers_time = transfers_time(transfers.len());
         let pays = head.pays || transfers_time > head.time / DEAR_HEAD_MAX;
         let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays);
         let runs = head.runs;
-        match &self.pool {
-            Some(pool) if is_worth && (runs.len() > 1 || !transfers.is_empty()) => {
-                metrics::counter!("executor_blocks_shared_total").increment(1);
-                let closing = Closing::new(self.workers);
-                let block = Block::new(plan, runs, Committer::new(plan, self.workers, take(ledger)));
-                let mut lessons = Vec::with_capacity(2);
-                if transfers.is_empty() {
-                    share(pool, &block, Some(&closing), state, workspaces)?;
-                    lessons.push(block.lesson());
-                } else {
-                    share(pool, &block, None, state, workspaces)?;
-                    let mut committer = block.take().expect("nobody else has asked");
-                    lessons.push(block.lesson());
-                    if bulk::settle(pool, plan, transfers.clone(), &mut committer, state) {
-                        closing.start(committer);
-                        let workers = vec![(); self.workers];
-                        all(pool, workers, |()| closing.work());
-                    } else {
-                        let Cut { runs, .. } = cut(estimates, plan, transfers, self.workers, Some(&cuts));
-                        let commit = committer.forget_lanes();
-                        let block = Block::after(plan, runs, committer, Some(commit));
-                        share(pool, &block, Some(&closing), state, workspaces)?;
-                        lessons.push(block.lesson());
-                    }
-                }
-                let (outcome, memory) = closing.end().expect("all was committed");
-                *ledger = memory;
-                lessons.iter().for_each(|lesson| estimates.learn(plan, &outcome, lesson));
-                Ok(outcome)
-            }
-            _ => {
-                let reader = Reader::new(state);
-                let workspace = workspaces.first_mut().expect("there is at least one worker");
-                let start = Instant::now();
-                let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
-                estimates.learn_alone(plan, &outcome, start.elapsed());
-                Ok(outcome)
+        if workers == 1 || !is_worth || (runs.len() < 2 && transfers.is_empty()) {
+            let reader = Reader::new(state);
+            let workspace = workspaces.first_mut().expect("there is at least one worker");
+            let start = Instant::now();
+            let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
+            estimates.learn_alone(plan, &outcome, start.elapsed());
+            return Ok(outcome);
+        }
+        metrics::counter!("executor_blocks_shared_total").increment(1);
+        let closing = Closing::new(workers);
+        let block = Block::new(plan, runs, Committer::new(plan, workers, take(ledger)));
+        let mut lessons = Vec::with_capacity(2);
+        if transfers.is_empty() {
+            share(&self.crew, &block, Some(&closing), state, workspaces)?;
+            lessons.push(block.lesson());
+        } else {
+            share(&self.crew, &block, None, state, workspaces)?;
+            let mut committer = block.take().expect("nobody else has asked");
+            lessons.push(block.lesson());
+            if bulk::settle(&self.crew, plan, transfers.clone(), &mut committer, state) {
+                closing.start(committer);
+                self.crew.all(vec![(); workers], |()| closing.work());
+            } else {
+                let Cut { runs, .. } = cut(estimates, plan, transfers, workers, Some(&cuts));
+                let commit = committer.forget_lanes();
+                let block = Block::after(plan, runs, committer, Some(commit));
+                share(&self.crew, &block, Some(&closing), state, workspaces)?;
+                lessons.push(block.lesson());
             }
         }
+        let (outcome, memory) = closing.end().expect("all was committed");
+        *ledger = memory;
+        lessons.iter().for_each(|lesson| estimates.learn(plan, &outcome, lesson));
+        Ok(outcome)
     }
 
     /// Executes a block whose access list is known, in which there is nothing to guess.
@@ -241,62 +217,39 @@ impl Executor {
         let Kept { workspaces, estimates, cuts, .. } = &mut *kept;
         // Without conflicts, it does not matter where runs end.
         cuts.clear();
-        let Cut { runs, time, .. } = cut(estimates, plan, 0..plan.len(), self.workers, None);
-        workspaces.resize_with(self.workers, Workspace::default);
+        let workers = self.workers();
+        let cut = cut(estimates, plan, 0..plan.len(), workers, None);
+        let is_shared = cut.time >= self.share_from && cut.runs.len() > 1;
+        workspaces.resize_with(workers, Workspace::default);
         let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
-        match self.pool.as_ref().filter(|_| time >= self.share_from && runs.len() > 1) {
-            None => {
-                let listed = Listed::new(plan, list, committed, runs, 1);
-                listed.work(0, &Reader::new(state), own);
-                listed.end()
-            }
-            Some(pool) => {
-                let listed = Listed::new(plan, list, committed, runs, self.workers);
-                pool.in_place_scope(|scope| {
-                    for (id, workspace) in (1..).zip(others) {
-                        let listed = &listed;
-                        scope.spawn(move |_| listed.work(id, &Reader::new(state), workspace));
-                    }
-                    listed.work(0, &Reader::new(state), own);
-                });
-                listed.end()
-            }
-        }
+        let listed = Listed::new(plan, list, committed, cut.runs);
+        self.crew.work(
+            others.iter_mut(),
+            |workspace| listed.work(&Reader::new(state), workspace),
+            |join| {
+                if is_shared {
+                    join();
+                }
+                listed.lead(&Reader::new(state), own);
+            },
+        );
+        listed.end()
     }
 }
 
-/// Does each task on the caller's thread or on one of the pool, and gives what they make, in order.
-pub(crate) fn all<T: Send, M: Send>(pool: &ThreadPool, tasks: Vec<T>, make: impl Fn(T) -> M + Sync) -> Vec<M> {
-    let tasks: Vec<_> = tasks.into_iter().map(|task| Mutex::new((Some(task), None))).collect();
-    let claimed = AtomicUsize::new(0);
-    let work = || {
-        while let Some(task) = tasks.get(claimed.fetch_add(1, Ordering::Relaxed)) {
-            let mut task = lock(task);
-            task.1 = task.0.take().map(&make);
-        }
-    };
-    pool.in_place_scope(|scope| {
-        let work = &work;
-        (1..tasks.len().min(pool.current_num_threads() + 1)).for_each(|_| scope.spawn(move |_| work()));
-        work();
-    });
-    let made = |task: Mutex<(_, Option<M>)>| task.into_inner().unwrap_or_else(PoisonError::into_inner).1;
-    tasks.into_iter().map(|task| made(task).expect("every task was claimed by somebody")).collect()
-}
-
-/// Executes a block on the caller's thread and on those of the pool, to its end if it has one.
+/// Executes a block with all of the crew, to its end if it has one.
 fn share<S: StateRead + Sync>(
-    pool: &ThreadPool,
+    crew: &Crew,
     block: &Block<'_>,
     closing: Option<&Closing>,
     state: &S,
     workspaces: &mut [Workspace],
 ) -> Result<(), Error<S::Error>> {
     let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
-    let work = |id: usize, workspace: &mut Workspace| {
+    let work = |id: usize, workspace: &mut Workspace, join: &mut dyn FnMut()| {
         let reader = Reader::new(state);
         let _guard = closing.map(Closing::guard);
-        let worked = block.work(&mut Worker::new(Lane::new(block.plan(), id, &reader, workspace)));
+        let worked = block.work(&mut Worker::new(Lane::new(block.plan(), id, &reader, workspace)), join);
         if let Err(error) = worked {
             block.stop();
             lock(&failure).get_or_insert(reader.explain(error));
@@ -309,12 +262,10 @@ fn share<S: StateRead + Sync>(
         }
     };
     let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
-    pool.in_place_scope(|scope| {
-        for (id, workspace) in (1..).zip(others) {
-            let work = &work;
-            scope.spawn(move |_| work(id, workspace));
-        }
-        work(0, own);
-    });
+    crew.work(
+        others.iter_mut().enumerate(),
+        |(index, workspace)| work(index + 1, workspace, &mut || ()),
+        |join| work(0, own, join),
+    );
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }

@@ -12,7 +12,9 @@
 //! ```text
 //! Executor ──► estimate: what a transaction will cost, from what such ones did
 //!     │
+//!     ├──────► crew: the threads, and the core that they may lend to others
 //!     ├──────► cut: runs, in which what would clash stays together
+//!     ├──────► order: when each is claimed, so that all end together
 //!     │
 //!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
 //!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
@@ -27,18 +29,21 @@ mod ahead;
 mod block;
 mod bulk;
 mod closing;
+mod crew;
 mod cut;
 mod error;
 mod estimate;
 mod executor;
 mod list;
+mod order;
 mod senders;
 mod sync;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use bulk::BULK_TRANSFERS_MIN;
+pub use crew::{Loan, WORKERS_MAX};
 pub use cut::{LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use error::Error;
 pub use estimate::CALLS_KNOWN_MAX;
-pub use executor::{Executor, WORKERS_MAX};
+pub use executor::Executor;
 pub use senders::recover_all;

@@ -6,6 +6,9 @@ mod cut;
 #[path = "../src/estimate.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests look at what the crate keeps to itself")]
 mod estimate;
+#[path = "../src/order.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests look at what the crate keeps to itself")]
+mod order;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 #[path = "../../stf/tests/world/mod.rs"]
@@ -16,6 +19,7 @@ use std::{ops::Range, time::Duration};
 use alloy_primitives::{Address, U256};
 use cut::{Cut, RUN_TRANSACTIONS_MAX, cut};
 use estimate::{Estimates, Lesson, RunLesson};
+use order::Runs;
 use proptest::prelude::*;
 use sluice_stf::{Plan, Workspace, engine::Reader, execute_plan};
 use sluice_types::{BlockInput, Outcome};
@@ -50,12 +54,17 @@ fn outcome(world: &World, plan: &Plan<'_>) -> Outcome {
 
 /// A block in which each transaction had a run of its own, and some were not as foreseen.
 fn lesson(len: usize, again: impl Fn(usize) -> bool, committing: Duration) -> Lesson {
-    let run = |index: usize| RunLesson { transactions: index..index + 1, took: CALL_TIME, was_foreseen: true };
+    let run = |index: usize| RunLesson {
+        transactions: index..index + 1,
+        took: CALL_TIME,
+        was_foreseen: true,
+        was_early: false,
+    };
     Lesson { runs: (0..len).map(run).collect(), again: (0..len).filter(|index| again(*index)).collect(), committing }
 }
 
-fn run_of(runs: &[Range<usize>], index: usize) -> &Range<usize> {
-    runs.iter().find(|run| run.contains(&index)).expect("runs are all transactions")
+fn run_of(runs: &Runs, index: usize) -> &Range<usize> {
+    runs.ranges.iter().find(|run| run.contains(&index)).expect("runs are all transactions")
 }
 
 /// Estimates that have seen such a block, of these contracts, so many times.
@@ -84,7 +93,7 @@ fn what_clashes_stays_in_one_run_with_the_one_right_before_it_and_nothing_else_d
     assert!(!run_of(&runs, 2).contains(&6) && run_of(&runs, 8).len() <= 3, "three calls are a run's time: {runs:?}");
     // The sequencer knows better where to cut.
     let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[4]));
-    assert!(runs.iter().any(|run| run.start == 4), "{runs:?}");
+    assert!(runs.ranges.iter().any(|run| run.start == 4), "{runs:?}");
     // From a list, nothing can clash.
     let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, None);
     assert!(!run_of(&runs, 2).contains(&5), "{runs:?}");
@@ -153,6 +162,61 @@ fn tried_again(plan: &Plan<'_>, outcome: &Outcome, estimates: &mut Estimates) {
     assert!((4..100).contains(&blocks), "after {blocks} blocks");
 }
 
+/// What the workers wait for each other at the end of a block whose runs take so long, if nobody waits before.
+fn idle_at_the_end(times: &[u64], order: &[usize], workers: usize) -> u64 {
+    let mut free = vec![0; workers];
+    for run in order {
+        *free.iter_mut().min().expect("there are workers") += times[*run];
+    }
+    let end = free.iter().max().copied().unwrap_or_default();
+    free.iter().map(|free| end - free).sum()
+}
+
+#[test]
+fn a_long_run_begins_so_early_that_nobody_waits_for_it_at_the_end() {
+    let runs = |count: usize| (0..count).map(|run| run..run + 1).collect::<Vec<_>>();
+    let mut times = vec![50_000; 40];
+    times[38] = 800_000;
+    let early = Runs::long_ones_early(runs(40), &times, 2, |_| true);
+    assert_eq!(early.order[22..26], [22, 38, 23, 24], "what is left for the other takes as long");
+    assert!(idle_at_the_end(&times, &early.order, 2) <= 50_000);
+    let in_order = Runs::long_ones_early(runs(40), &times, 2, |_| false);
+    assert_eq!(in_order.order, (0..40).collect::<Vec<_>>());
+    assert!(idle_at_the_end(&times, &in_order.order, 2) > 600_000);
+    // With enough after it, nobody waits for it; and alone, nobody waits for anybody.
+    times.swap(20, 38);
+    assert_eq!(Runs::long_ones_early(runs(40), &times, 2, |_| true).order, in_order.order);
+    assert_eq!(Runs::long_ones_early(runs(40), &times, 1, |_| true).order, in_order.order);
+}
+
+#[test]
+fn what_began_early_for_nothing_begins_in_turn_until_it_is_tried_again() {
+    let mut world = World::new();
+    let contracts = [1, 1, 1, 1, 1, 1, 1, 1, 1, 0];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let lesson = |was_early: bool, is_again: bool| {
+        let mut lesson = lesson(10, |index| is_again && index == 9, CALL_TIME);
+        lesson.runs[9].took = CALL_TIME * 5;
+        lesson.runs[9].was_early = was_early;
+        lesson
+    };
+    let is_early =
+        |estimates: &Estimates| cut(estimates, &plan, 0..10, 2, Some(&[])).runs.ranks()[..].last() < Some(&7);
+    let mut estimates = learnt(&plan, &outcome, &lesson(false, false), 4);
+    assert!(is_early(&estimates), "it is tried");
+    estimates.learn(&plan, &outcome, &lesson(true, false));
+    assert!(is_early(&estimates), "it was as foreseen");
+    estimates.learn(&plan, &outcome, &lesson(true, true));
+    assert!(!is_early(&estimates));
+    let blocks = (1..1_000).find(|_| {
+        estimates.learn(&plan, &outcome, &lesson(false, false));
+        is_early(&estimates)
+    });
+    assert!((4..200).contains(&blocks.expect("it is tried again")), "after {blocks:?} blocks");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
     #[test]
@@ -172,6 +236,9 @@ proptest! {
         let estimates = learnt(&plan, &outcome, &lesson, times);
         for given in [Some(cuts.as_slice()), None] {
             let runs = cut(&estimates, &plan, 0..plan.len(), workers, given).runs;
+            let ranks = runs.ranks();
+            prop_assert!((0..runs.len()).all(|rank| ranks[runs.order[rank]] == rank), "each is claimed once: {:?}", runs);
+            let runs = runs.ranges;
             prop_assert!(runs.iter().all(|run| !run.is_empty()));
             let all: Vec<_> = runs.iter().cloned().flatten().collect();
             prop_assert_eq!(all, (0..plan.len()).collect::<Vec<_>>());

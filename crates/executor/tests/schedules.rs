@@ -16,6 +16,9 @@ mod cut;
 #[path = "../src/estimate.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only its clock is used here")]
 mod estimate;
+#[path = "../src/order.rs"]
+#[allow(dead_code, unreachable_pub, reason = "only what a block needs is used here")]
+mod order;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 #[path = "../../stf/tests/world/mod.rs"]
@@ -44,6 +47,7 @@ use std::ops::Range;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use block::{Block, Worker};
 use closing::Closing;
+use order::Runs;
 use shuttle::{
     Config, Runner,
     scheduler::{PctScheduler, RandomScheduler},
@@ -124,10 +128,13 @@ impl StateRead for Failing<'_> {
     }
 }
 
+/// In which order runs are claimed.
+type Order = fn(usize) -> Vec<usize>;
+
 /// Executes a block in runs of this length, on threads of the model. As the executor does it.
 fn execute<S: StateRead + Sync>(
     (world, input, state): (&World, &BlockInput, &S),
-    (threads, run_length): (usize, usize),
+    (threads, run_length, order): (usize, usize, Order),
 ) -> Result<Outcome, Error<S::Error>>
 where
     S::Error: Send,
@@ -135,6 +142,7 @@ where
     let plan = Plan::new(&world.config, &world.parent, input).expect("it follows the parent");
     let runs: Vec<Range<usize>> =
         (0..plan.len()).step_by(run_length).map(|start| start..(start + run_length).min(plan.len())).collect();
+    let runs = Runs { order: order(runs.len()), ranges: runs };
     let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default()));
     let closing = Closing::new(threads);
     let failure = sync::Mutex::new(None);
@@ -144,7 +152,9 @@ where
             scope.spawn(move || {
                 let reader = Reader::new(state);
                 let mut workspace = Workspace::default();
-                if let Err(error) = block.work(&mut Worker::new(Lane::new(plan, id, &reader, &mut workspace))) {
+                let mut worker = Worker::new(Lane::new(plan, id, &reader, &mut workspace));
+                // All may start whenever the schedule wants, which is as good as joining.
+                if let Err(error) = block.work(&mut worker, &mut || ()) {
                     block.stop();
                     block::lock(failure).get_or_insert(reader.explain(error));
                     closing.give_up();
@@ -185,11 +195,16 @@ fn under_all_schedules(run_length: usize, check: impl Fn(usize, usize) + Send + 
 
 /// Every schedule of these transactions has the outcome of sequential execution.
 fn equals_sequential(run_length: usize, transactions: Vec<InputTransaction>) -> Outcome {
+    equals_sequential_in(|count| (0..count).collect(), run_length, transactions)
+}
+
+/// As [`equals_sequential`], where runs are claimed in another order.
+fn equals_sequential_in(order: Order, run_length: usize, transactions: Vec<InputTransaction>) -> Outcome {
     let world = world();
     let sequential = world.run(transactions.clone());
     let (input, expected) = (world.input(transactions), sequential.clone());
     under_all_schedules(run_length, move |threads, run_length| {
-        let outcome = execute((&world, &input, &world.state), (threads, run_length));
+        let outcome = execute((&world, &input, &world.state), (threads, run_length, order));
         assert_eq!(outcome.expect("a map does not fail"), expected);
     });
     sequential
@@ -217,6 +232,21 @@ fn a_chain_in_the_middle() {
 }
 
 #[test]
+fn runs_that_begin_early() {
+    let last_first: Order = |count| (count - 1..count).chain(0..count - 1).collect();
+    let middle_first: Order =
+        |count| [count / 2].into_iter().chain((0..count).filter(|run| *run != count / 2)).collect();
+    let backwards: Order = |count| (0..count).rev().collect();
+    for order in [last_first, middle_first, backwards] {
+        let mixed = (0..16).map(|n| if n % 3 == 0 { count(n) } else { alone(n) });
+        assert_eq!(equals_sequential_in(order, 1, mixed.collect()).executed.len(), 16);
+        // A chain is known where the early one is claimed, and where it is not.
+        let outcome = equals_sequential_in(order, 1, (0..60).map(count).collect());
+        assert_eq!(outcome.changes.accounts[&COUNTER].storage[&U256::ZERO], U256::from(60));
+    }
+}
+
+#[test]
 fn a_hot_key_among_others() {
     let mixed = (0..24).map(|n| if n % 3 == 0 { count(n) } else { alone(n) });
     assert_eq!(equals_sequential(2, mixed.collect()).executed.len(), 24);
@@ -238,8 +268,9 @@ fn a_failing_read_stops_the_block_and_everybody() {
                 n => count(n),
             });
             let input = world.input(transactions.collect());
-            let error =
-                execute((&world, &input, &Failing(&world.state)), (threads, run_length)).expect_err("a read fails");
+            let in_order: Order = |count| (0..count).collect();
+            let error = execute((&world, &input, &Failing(&world.state)), (threads, run_length, in_order))
+                .expect_err("a read fails");
             assert!(matches!(error, Error::State(Unreadable)), "{error:?}");
         });
     }

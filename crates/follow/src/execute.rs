@@ -10,7 +10,7 @@ use std::{
 };
 
 use sluice_derive::DerivedBlock;
-use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise, recover_all};
+use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, Loan, hash_promise, recover_all};
 use sluice_store::{BlockCommit, Snapshot, Store, ordered_root};
 use sluice_types::{BlockInput, CommittedBatch, Outcome, SealedBlock, StateChanges, sender_of, unsealed_header};
 
@@ -32,6 +32,8 @@ struct Executed {
     before: Ahead<Snapshot>,
     /// Where its hash is wanted.
     hash: HashSender,
+    /// For who seals it.
+    core: Loan,
 }
 
 /// Executes and commits the blocks, which follow the executed head. The last block of a batch is committed only when the batch's
@@ -99,7 +101,8 @@ fn execute(
         let changes = Arc::new(std::mem::take(&mut outcome.changes));
         let (hash, promise) = hash_promise();
         blocks.push(Arc::new(ExecutedBlock::new(number.0, changes.clone(), promise)));
-        if next.send(Executed { input, outcome, changes, before, hash }).is_err() {
+        let core = executor.lend();
+        if next.send(Executed { input, outcome, changes, before, hash, core }).is_err() {
             break;
         }
     }
@@ -107,13 +110,14 @@ fn execute(
 }
 
 fn commit(store: &Store, batch: &CommittedBatch, block: Executed) -> Result<(), Error> {
-    let Executed { input, mut outcome, changes, before, hash } = block;
+    let Executed { input, mut outcome, changes, before, hash, core } = block;
     let (number, parent) = (input.number, store.head_block());
     let failed = |reason: String| Error::Execute { block: number, reason };
     outcome.changes = StateChanges::clone(&changes);
     before.write_parent_hash(&mut outcome).map_err(|error| failed(error.to_string()))?;
     let (state_root, trie) = store.state_root(&outcome.changes)?;
     let sealed = SealedBlock::seal_with(store.config(), parent.hash, input, &outcome, (state_root, ordered_root));
+    drop(core);
     if number == batch.header.last_block {
         let after = ExecutedBlock::new(number.0, changes, Default::default());
         let after = Ahead::new(store.state(parent.number())?, parent.number().0, &[Arc::new(after)]);

@@ -43,7 +43,7 @@ impl Sealer {
     }
 
     pub(crate) fn seal(&mut self, block: Executed) -> Result<Sealed, Error> {
-        let Executed { decided, input, mut outcome, changes, before, hash, started } = block;
+        let Executed { decided, input, mut outcome, changes, before, hash, core, started } = block;
         let shared = self.shared.clone();
         let (store, number) = (&shared.store, input.number);
         self.check_agreement(store, &decided.block)?;
@@ -59,6 +59,7 @@ impl Sealer {
         let sealed = timed("sequencer_seal_seconds", || {
             SealedBlock::seal_with(store.config(), parent_hash, input, &outcome, (state_root, ordered_root))
         });
+        drop(core);
         hash.send(sealed.hash);
         report(&outcome, &sealed);
 

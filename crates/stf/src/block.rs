@@ -188,7 +188,8 @@ impl<'a> Plan<'a> {
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
-        Outcome { base_fee_wei: self.base_fee_wei, ..Outcome::default() }
+        let (executed, receipts) = (Vec::with_capacity(self.len()), Vec::with_capacity(self.len()));
+        Outcome { base_fee_wei: self.base_fee_wei, executed, receipts, ..Outcome::default() }
     }
 
     /// Calls in the name of the protocol, before the transactions.

@@ -42,6 +42,32 @@ pub struct Told {
     destroyed: Vec<u32>,
 }
 
+/// What all lanes saw of a list.
+#[derive(Debug, Default)]
+pub struct AllTold {
+    made: usize,
+    accounts_count: usize,
+    slots_count: usize,
+    /// By number, as they were before the block.
+    accounts: Vec<Option<Moment>>,
+    slots: Vec<Option<U256>>,
+    destroyed: Vec<u32>,
+}
+
+impl AllTold {
+    /// Adds what one lane saw of the same list.
+    pub fn add(&mut self, told: Told) {
+        self.made += told.made;
+        self.destroyed.extend(told.destroyed);
+        for (number, before) in told.accounts {
+            self.accounts_count += usize::from(self.accounts[number as usize].replace(before).is_none());
+        }
+        for (number, before) in told.slots {
+            self.slots_count += usize::from(self.slots[number as usize].replace(before).is_none());
+        }
+    }
+}
+
 /// What a table knows of a list: row by row, where its accounts and slots stand in it.
 pub(crate) struct Telling<'a> {
     foresight: &'a Foresight<'a>,
@@ -138,22 +164,14 @@ impl<'l> Foresight<'l> {
         (place.map_or(NONE, |place| name(account.storage_changes.len() + place)), &[])
     }
 
+    /// What lanes saw of this list: nothing yet.
+    pub fn nothing_told(&self) -> AllTold {
+        AllTold { accounts: vec![None; self.list.len()], slots: vec![None; self.slots_count], ..AllTold::default() }
+    }
+
     /// What the block changes, if the lanes together made every change of the list and loaded all that is in it.
-    pub fn changes(&self, told: Vec<Told>) -> Option<StateChanges> {
-        let mut befores: Vec<Option<Moment>> = vec![None; self.list.len()];
-        let mut slots: Vec<Option<U256>> = vec![None; self.slots_count];
-        let (mut made, mut accounts_count, mut slots_count) = (0, 0, 0);
-        let mut destroyed = Vec::new();
-        for told in told {
-            made += told.made;
-            destroyed.extend(told.destroyed);
-            for (number, before) in told.accounts {
-                accounts_count += usize::from(befores[number as usize].replace(before).is_none());
-            }
-            for (number, before) in told.slots {
-                slots_count += usize::from(slots[number as usize].replace(before).is_none());
-            }
-        }
+    pub fn changes(&self, told: AllTold) -> Option<StateChanges> {
+        let AllTold { made, accounts_count, slots_count, accounts: befores, slots, mut destroyed } = told;
         if (made, accounts_count, slots_count) != (self.changes_count, self.list.len(), self.slots_count) {
             return None;
         }

@@ -135,7 +135,6 @@ fn check(table: &mut Table<'_>, spec: SpecId) -> bool {
 /// Puts the receipts of all transactions together, in their order. `None` where the block had no gas left for one.
 pub fn put_together(plan: &Plan<'_>, receipts: impl Iterator<Item = Receipt>) -> Option<Outcome> {
     let mut outcome = plan.outcome();
-    (outcome.executed, outcome.receipts) = (Vec::with_capacity(plan.len()), Vec::with_capacity(plan.len()));
     for (index, receipt) in receipts.enumerate() {
         if !plan.has_gas_for(index, outcome.gas_used) {
             return None;

@@ -27,7 +27,7 @@ use crate::{
 
 pub use crate::{
     bulk::{Bulk, Chunk},
-    foresight::{Foresight, Told},
+    foresight::{AllTold, Foresight, Told},
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
     products::{Share, Sorted},
@@ -298,7 +298,6 @@ impl Committer {
     pub fn commit_bulk(&mut self, bulk: Bulk<'_>, settled: Vec<Settled>) {
         settled.into_iter().for_each(|settled| self.ledger.settle(settled));
         self.outcome.executed.extend(bulk.transactions());
-        self.outcome.receipts.reserve(bulk.transactions().len());
         bulk.into_receipts().for_each(|mut receipts| self.outcome.receipts.append(&mut receipts));
         self.outcome.gas_used =
             self.outcome.receipts.last().map_or(self.outcome.gas_used, |receipt| receipt.cumulative_gas_used);

@@ -239,7 +239,9 @@ fn foretold(
     let foresight = Foresight::new(list).ok_or("its list is out of order")?;
     let mut lane = ToldLane::new(plan, &foresight, &reader, workspace);
     let receipts = lane.start(plan).then(|| lane.run(plan, 0..1)).flatten().ok_or(wrong)?;
-    let changes = foresight.changes(vec![lane.end()]).ok_or("not all of its list was done")?;
+    let mut told = foresight.nothing_told();
+    told.add(lane.end());
+    let changes = foresight.changes(told).ok_or("not all of its list was done")?;
     let outcome = put_together(plan, receipts.into_iter()).ok_or(wrong)?;
     Ok(Outcome { changes, access_list: list.clone(), ..outcome })
 }
