@@ -235,8 +235,9 @@ fn push(store: &Store, epoch: u64, view: u64) {
 /// A block after which the vault holds so much.
 fn fill_vault(store: &Store, balance: U256) {
     let account = Some(Account { nonce: 1, balance, code_hash: EMPTY_CODE_HASH });
-    let change = AccountChange { account, storage_wiped: false, storage: BTreeMap::new() };
-    push_with(store, (0, 1), StateChanges { accounts: BTreeMap::from([(FEE_VAULT, change)]), codes: BTreeMap::new() });
+    let change = AccountChange { account, ..AccountChange::default() };
+    let accounts = [(FEE_VAULT, change)].into_iter().collect();
+    push_with(store, (0, 1), StateChanges { accounts, ..StateChanges::default() });
 }
 
 fn push_with(store: &Store, (epoch, view): (u64, u64), changes: StateChanges) {

@@ -70,7 +70,7 @@ impl Closing {
     pub(crate) fn start(&self, committer: Committer) {
         let (ending, shares) = committer.end(self.workers * SHARES_PER_WORKER);
         let sorted = shares.iter().map(|_| OnceLock::new()).collect();
-        // One makes the changes, which are one tree, and the others the list.
+        // One makes the changes, which are one list, and the others the access list.
         let pieces = shares.len().min((self.workers - 1).max(1));
         let stage = Stage {
             ending,

@@ -8,12 +8,9 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
 use alloy_primitives::{Address, B256, U256, keccak256};
 use revm::bytecode::Bytecode;
-use sluice_types::{AccountChange, EMPTY_CODE_HASH, StateChanges};
+use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, StateChanges};
 
-use crate::{
-    ledger::storage,
-    table::{Moment, NONE, start_of},
-};
+use crate::table::{Moment, NONE, start_of};
 
 /// A list in which accounts, slots and changes are found quickly.
 #[derive(Debug)]
@@ -188,7 +185,7 @@ impl<'l> Foresight<'l> {
                 let differs = if storage_wiped { !now.is_zero() } else { Some(now) != *before };
                 differs.then_some((slot.slot, now))
             });
-            let storage = storage(ends, account.storage_changes.len());
+            let storage: LiteMap<_, _> = ends.collect();
             if now != before || !storage.is_empty() || storage_wiped {
                 accounts.push((account.address, AccountChange { account: now.account(), storage_wiped, storage }));
             }
@@ -199,7 +196,10 @@ impl<'l> Foresight<'l> {
                 codes.push((now.code_hash, change.new_code.clone()));
             }
         }
-        Some(StateChanges { accounts: accounts.into_iter().collect(), codes: codes.into_iter().collect() })
+        // As in the list, whose order was checked.
+        debug_assert!(accounts.is_sorted_by(|(a, _), (b, _)| a < b));
+        let accounts = LiteMap::from_sorted_store_unchecked(accounts);
+        Some(StateChanges { accounts, codes: codes.into_iter().collect() })
     }
 
     /// An account after so many changes of its balance, nonce and code.

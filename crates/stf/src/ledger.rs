@@ -3,7 +3,7 @@
 //!
 //! The ledger is the one judge of a speculative execution: its rows are the state that sequential execution would have seen.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     cmp::Ordering,
     mem::{replace, take},
@@ -15,7 +15,7 @@ use alloy_primitives::{
     map::{AddressMap, DefaultHashBuilder, HashMap},
 };
 use revm::bytecode::Bytecode;
-use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH};
+use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, LiteMap};
 
 use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX, start_of};
 
@@ -178,19 +178,6 @@ pub(crate) struct Ledger {
     spare: Vec<Settled>,
     /// EIP-7928 index of what is committed now.
     pub(crate) index: u64,
-}
-
-/// Slots up to which a map is quicker made by inserting them than by laying them out in a list first.
-const INSERTED_MAX: usize = 12;
-
-/// A map of slots in order, which are at most `most`.
-pub(crate) fn storage(entries: impl Iterator<Item = (U256, U256)>, most: usize) -> BTreeMap<U256, U256> {
-    if most > INSERTED_MAX {
-        return entries.collect();
-    }
-    let mut storage = BTreeMap::new();
-    storage.extend(entries);
-    storage
 }
 
 /// What several tables need: rows by key, because each numbers them differently, and what they have not yet heard of.
@@ -624,8 +611,7 @@ impl LedgerRow {
         let wiped = self.wiped();
         let differs = |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
         let slots = sorted.iter().map(|(_, slot)| &slots[*slot as usize]).filter(differs);
-        let entries = slots.map(|slot| (slot.key, slot.now));
-        let storage = storage(entries, sorted.len());
+        let storage: LiteMap<_, _> = slots.map(|slot| (slot.key, slot.now)).collect();
         if self.now == self.before && storage.is_empty() && !wiped {
             return None;
         }

@@ -9,7 +9,7 @@ use alloy_eip7928::{
     AccountChanges, BalanceChange, BlockAccessList, CodeChange, NonceChange, SlotChanges, StorageChange,
 };
 use alloy_primitives::{Address, B256, Bytes};
-use sluice_types::{AccountChange, StateChanges};
+use sluice_types::{AccountChange, LiteMap, StateChanges};
 
 use crate::ledger::{Ledger, LedgerRow, Logs};
 
@@ -145,9 +145,13 @@ impl Changes {
         }
     }
 
-    /// From a sorted run, so built in one pass.
+    /// From a sorted run, which is kept as it is.
     fn end(self) -> StateChanges {
-        StateChanges { accounts: self.accounts.into_iter().collect(), codes: self.codes.into_iter().collect() }
+        debug_assert!(self.accounts.is_sorted_by(|(a, _), (b, _)| a < b), "each is added once, in order");
+        StateChanges {
+            accounts: LiteMap::from_sorted_store_unchecked(self.accounts),
+            codes: self.codes.into_iter().collect(),
+        }
     }
 }
 

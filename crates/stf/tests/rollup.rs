@@ -264,7 +264,7 @@ fn type_4_delegates_and_the_account_runs_the_code() {
     let change = &outcome.changes.accounts[&authority];
     let account = change.account.expect("it exists");
     assert_eq!((account.nonce, account.code_hash), (1, keccak256(&code)));
-    assert_eq!(change.storage, slot(0, 5));
+    assert_eq!(change.storage, slot(0, 5).into_iter().collect());
     assert_eq!(outcome.changes.codes[&keccak256(&code)], code);
     let listed = outcome.access_list.iter().find(|listed| listed.address == authority).expect("listed");
     assert_eq!(listed.code_changes[0].new_code, code);

@@ -2,8 +2,6 @@
 //!
 //! Everything is RLP. What is read back was written by this program, so a value that does not decode means damage.
 
-use std::collections::BTreeMap;
-
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 use sluice_types::{
@@ -194,7 +192,7 @@ pub(crate) fn encode_journal(commit: &BlockCommit) -> Vec<u8> {
 pub(crate) fn decode_journal(bytes: &[u8]) -> Result<JournalEntry, Error> {
     let row: JournalRow = decode("a journal entry", bytes)?;
     let accounts = row.accounts.into_iter().map(|row| {
-        let storage: BTreeMap<_, _> = row.storage.into_iter().map(|row| (row.slot, row.value)).collect();
+        let storage = row.storage.into_iter().map(|row| (row.slot, row.value)).collect();
         let account = row.account.first().copied();
         (row.address, AccountChange { account, storage_wiped: row.storage_wiped, storage })
     });

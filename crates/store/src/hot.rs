@@ -228,7 +228,7 @@ mod tests {
         let account = Account { balance: U256::from(balance), ..Account::default() };
         let storage = slots.iter().map(|(slot, value)| (U256::from(*slot), U256::from(*value))).collect();
         let change = AccountChange { account: Some(account), storage_wiped, storage };
-        StateChanges { accounts: [(Address::ZERO, change)].into(), ..StateChanges::default() }
+        StateChanges { accounts: [(Address::ZERO, change)].into_iter().collect(), ..StateChanges::default() }
     }
 
     /// What is known of a slot without a read; otherwise `None`, and what was read is kept if it may.

@@ -49,3 +49,4 @@ pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Tr
 
 pub use alloy_consensus::Header;
 pub use alloy_eip7928::BlockAccessList;
+pub use litemap::LiteMap;

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
+use litemap::LiteMap;
 
 /// Keccak of no bytes.
 pub const EMPTY_CODE_HASH: B256 = b256!("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");
@@ -75,14 +76,19 @@ pub struct AccountChange {
     /// all that is left.
     pub storage_wiped: bool,
     /// Slots whose value differs from before the block (from zero, when wiped), with the value afterwards; zero = removed.
-    pub storage: BTreeMap<U256, U256>,
+    ///
+    /// Shape: one list, sorted by slot; [`LiteMap::get`] finds a slot by halving. To be made by collecting, which takes sorted entries
+    /// as they come and sorts others: inserting moves every entry behind, so that many one by one take quadratic time.
+    pub storage: LiteMap<U256, U256>,
 }
 
 /// What a block did to the state, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateChanges {
     /// Every account that differs from before the block in anything.
-    pub accounts: BTreeMap<Address, AccountChange>,
+    ///
+    /// Shape: one list, sorted by address; made and looked up like [`AccountChange::storage`].
+    pub accounts: LiteMap<Address, AccountChange>,
     /// Code deployed in the block, by hash.
     pub codes: BTreeMap<B256, Bytes>,
 }
@@ -113,6 +119,7 @@ impl GenesisState {
             .accounts
             .into_iter()
             .map(|(address, (account, storage))| {
+                let storage = storage.into_iter().collect();
                 (address, AccountChange { account: Some(account), storage_wiped: false, storage })
             })
             .collect();

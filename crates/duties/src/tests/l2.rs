@@ -168,17 +168,15 @@ impl L2 {
     fn commit(&self, logs: Vec<Log>) {
         let slots = [(0, self.outbox.root.into()), (1, U256::from(self.outbox.count))].into_iter();
         let nodes = (2..).zip(self.outbox.frontier.map(Into::into));
-        let storage: BTreeMap<U256, U256> =
-            slots.chain(nodes).map(|(slot, value): (u64, U256)| (U256::from(slot), value)).collect();
+        let storage = slots.chain(nodes).map(|(slot, value): (u64, U256)| (U256::from(slot), value)).collect();
         let account = |balance| Some(Account { nonce: 1, balance, code_hash: EMPTY_CODE_HASH });
         let changes = StateChanges {
-            accounts: BTreeMap::from([
+            accounts: [
                 (OUTBOX, AccountChange { account: account(U256::ZERO), storage_wiped: true, storage }),
-                (
-                    FEE_VAULT,
-                    AccountChange { account: account(self.vault_wei), storage_wiped: false, storage: BTreeMap::new() },
-                ),
-            ]),
+                (FEE_VAULT, AccountChange { account: account(self.vault_wei), ..AccountChange::default() }),
+            ]
+            .into_iter()
+            .collect(),
             codes: BTreeMap::new(),
         };
         for store in &self.stores {

@@ -1,6 +1,9 @@
 //! What a commit costs. Run alone and optimised: `cargo test -p sluice-store --release cost -- --ignored --nocapture`.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::fixture::*;
 use crate::Store;
@@ -32,16 +35,17 @@ fn cost_of_blocks_with_2000_transfers() {
     };
     let (mut roots, mut commits) = (Vec::new(), Vec::new());
     for _ in 0..BLOCKS {
-        let mut changes = sluice_types::StateChanges::default();
+        let mut accounts = BTreeMap::new();
         let snapshot = store.state(head(&store)).unwrap();
         for _ in 0..TRANSFERS {
             for who in [pick(), pick()] {
                 let old = sluice_types::StateRead::account(&snapshot, address(who)).unwrap().unwrap();
                 let account = sluice_types::Account { nonce: old.nonce + 1, ..old };
                 let change = sluice_types::AccountChange { account: Some(account), ..Default::default() };
-                changes.accounts.insert(address(who), change);
+                accounts.insert(address(who), change);
             }
         }
+        let changes = sluice_types::StateChanges { accounts: accounts.into_iter().collect(), ..Default::default() };
         let begun = Instant::now();
         let commit = next_block(&store, changes, usize::try_from(TRANSFERS).unwrap());
         roots.push(begun.elapsed());

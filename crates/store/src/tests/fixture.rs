@@ -105,7 +105,7 @@ pub(super) fn apply(model: &mut Model, ops: &[(u64, Op)]) -> StateChanges {
             }
         }
     }
-    let mut changes = StateChanges::default();
+    let mut accounts = BTreeMap::new();
     for address in before.accounts.keys().chain(model.accounts.keys()) {
         let (old, new) = (before.accounts.get(address), model.accounts.get(address));
         // A wipe shows only where there was storage.
@@ -123,15 +123,15 @@ pub(super) fn apply(model: &mut Model, ops: &[(u64, Op)]) -> StateChanges {
             .map(|slot| (*slot, value(new_storage, slot)))
             .collect();
         let change = AccountChange { account: new.map(|(account, _)| *account), storage_wiped, storage };
-        changes.accounts.insert(*address, change);
+        accounts.insert(*address, change);
     }
-    changes.codes = model
+    let codes = model
         .codes
         .iter()
         .filter(|(hash, _)| !before.codes.contains_key(*hash))
         .map(|(hash, code)| (*hash, code.clone()))
         .collect();
-    changes
+    StateChanges { accounts: accounts.into_iter().collect(), codes }
 }
 
 /// Transactions of a block, different in every block.

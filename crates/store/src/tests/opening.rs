@@ -106,7 +106,7 @@ fn damaged_journal_is_refused() {
     let source = Store::in_memory(&genesis()).unwrap();
     let mut model = genesis().state;
     let mut wrong = commit(&source, &mut model, &[(0, Op::Pay(1))]);
-    Arc::make_mut(&mut wrong.changes).accounts.values_mut().for_each(|change| change.account = None);
+    Arc::make_mut(&mut wrong.changes).accounts.iter_mut().for_each(|(_, change)| change.account = None);
     let store = Store::open(dir.path(), &genesis()).unwrap();
     store.commit_block(wrong).unwrap();
     drop(store);

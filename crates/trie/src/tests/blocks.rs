@@ -89,7 +89,7 @@ fn everything_destroyed_leaves_nothing() {
     let (root, nodes) = update(&store, EMPTY_ROOT_HASH, &all).unwrap();
     store.apply(nodes);
     assert_eq!(root, naive_state_root(&state));
-    for change in all.accounts.values_mut() {
+    for (_, change) in &mut all.accounts {
         *change = Default::default();
     }
     let (root, nodes) = update(&store, root, &all).unwrap();
@@ -107,7 +107,7 @@ fn parallel_equals_sequential() {
     assert_eq!(store.0, naive_state_nodes(&state).1);
 
     let mut later = large_state(4200).into_changes();
-    for (index, change) in later.accounts.values_mut().enumerate() {
+    for (index, change) in later.accounts.iter_mut().map(|(_, change)| change).enumerate() {
         change.storage.insert(U256::from(index % 7), U256::from(index % 3));
         match index % 5 {
             0 => *change = Default::default(),
@@ -122,10 +122,10 @@ fn parallel_equals_sequential() {
     // Leaves less than a branch: what collapses does so across the threads' subtries.
     let mut few = state.clone().into_changes();
     let survivor = *few.accounts.keys().nth(1234).unwrap();
-    few.accounts.retain(|address, change| {
+    few.accounts.remove(&survivor);
+    for (_, change) in &mut few.accounts {
         *change = Default::default();
-        *address != survivor
-    });
+    }
     let sequential = update(&store, root, &few).unwrap();
     assert_eq!(update_parallel(&store, root, &few).unwrap(), sequential);
     store.apply(sequential.1);
@@ -136,11 +136,11 @@ fn parallel_equals_sequential() {
 
 /// Deterministic changes to `state`, applied to it: new, changed and destroyed accounts; written, zeroed and wiped storage.
 fn churn(state: &mut GenesisState, seed: u64, (accounts, slots): (u64, u64)) -> StateChanges {
-    let mut changes = StateChanges::default();
+    let mut changed = BTreeMap::new();
     for index in 0..accounts {
         let random = |salt: u64| u64::from(keccak256([seed, index, salt].map(u64::to_be_bytes).concat())[0]);
         let address = Address::from_slice(&keccak256((index + random(0) % 8).to_be_bytes())[12..]);
-        if changes.accounts.contains_key(&address) {
+        if changed.contains_key(&address) {
             continue;
         }
         let old = state.accounts.remove(&address);
@@ -157,9 +157,9 @@ fn churn(state: &mut GenesisState, seed: u64, (accounts, slots): (u64, u64)) -> 
             change.account = Some(account);
             state.accounts.insert(address, (account, storage));
         }
-        changes.accounts.insert(address, change);
+        changed.insert(address, change);
     }
-    changes
+    StateChanges { accounts: changed.into_iter().collect(), ..Default::default() }
 }
 
 proptest! {
@@ -195,7 +195,7 @@ fn storage_wiped_and_written_as_it_was_changes_no_node_of_the_accounts() {
     let (root, nodes) = update(&store, EMPTY_ROOT_HASH, &changes).unwrap();
     store.apply(nodes);
     let mut again = changes;
-    for change in again.accounts.values_mut() {
+    for (_, change) in &mut again.accounts {
         change.storage_wiped = true;
     }
     let (same, nodes) = update(&store, root, &again).unwrap();

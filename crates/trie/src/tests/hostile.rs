@@ -153,7 +153,8 @@ fn a_hole_is_an_error_and_not_an_absent_account() {
         let path = hole.1;
         let below =
             state.accounts.keys().find(|address| Nibbles::unpack(keccak256(address)).starts_with(&path)).unwrap();
-        let changes = StateChanges { accounts: [(*below, AccountChange::default())].into(), ..Default::default() };
+        let changes =
+            StateChanges { accounts: [(*below, AccountChange::default())].into_iter().collect(), ..Default::default() };
         let missing = |error: Error| matches!(error, Error::Missing { owner: None, path, .. } if path == hole.1);
         assert!(missing(prove(&source, root, *below, &[]).unwrap_err()));
         assert!(missing(update(&source, root, &changes).unwrap_err()));
