@@ -16,8 +16,8 @@ use crate::crew::Crew;
 
 /// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
 pub const BULK_TRANSFERS_MIN: usize = 128;
-/// Parts of the accounts for each worker, so that all end together. Each part looks at all transfers.
-const PARTS_PER_WORKER: usize = 2;
+/// Parts of the accounts for each worker, so that all end together and a part's accounts stay in a core's cache.
+const PARTS_PER_WORKER: usize = 8;
 /// Transfers that are prepared at once.
 const CHUNK_TRANSFERS: usize = 512;
 
@@ -35,7 +35,8 @@ pub(crate) fn settle<S: StateRead + Sync>(
     committer: &mut Committer,
     state: &S,
 ) -> bool {
-    let bulk = Bulk::new(plan, transfers.clone(), committer);
+    let parts = crew.free() * PARTS_PER_WORKER;
+    let bulk = Bulk::new(plan, transfers.clone(), committer, parts);
     let chunks = transfers.clone().step_by(CHUNK_TRANSFERS);
     let chunks = chunks.map(|start| start..(start + CHUNK_TRANSFERS).min(transfers.end)).collect();
     let failed = AtomicBool::new(false);
@@ -47,7 +48,6 @@ pub(crate) fn settle<S: StateRead + Sync>(
     });
     let Some(chunks) = chunks.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let bulk = bulk.with(chunks);
-    let parts = crew.free() * PARTS_PER_WORKER;
     let tasks = (0..=parts).map(|task| (task, committer.spare())).collect();
     let settled = {
         let committer = &*committer;
@@ -57,7 +57,7 @@ pub(crate) fn settle<S: StateRead + Sync>(
             if task == parts {
                 bulk.settle_fees(committer, &reader, memory)
             } else {
-                bulk.settle(committer, &reader, (task, parts), memory)
+                bulk.settle(committer, &reader, task, memory)
             }
         })
     };

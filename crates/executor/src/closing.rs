@@ -2,9 +2,9 @@
 //!
 //! Workers come here as they run out of transactions, and stay awake, because the end is near and waking takes long.
 
-use std::{ops::Range, thread, time::Instant};
+use std::{thread, time::Instant};
 
-use sluice_stf::lanes::{Committer, Ending, LedgerMemory, Share, Sorted};
+use sluice_stf::lanes::{ChangesPiece, Committer, Ending, LedgerMemory, ListPiece, Share};
 use sluice_types::{BlockAccessList, Outcome, StateChanges};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Shares of the accounts for each worker. Some accounts have many slots, so that equal shares are not equal work.
+/// Shares for each worker, so that all end together though equal shares are not equal work.
 const SHARES_PER_WORKER: usize = 4;
 /// How often one looks before looking at the clock.
 const LOOKS: usize = 64;
@@ -45,13 +45,15 @@ impl Drop for Guard<'_> {
 struct Stage {
     ending: Ending,
     shares: Vec<Mutex<Option<Share>>>,
-    sorted: Vec<OnceLock<Sorted>>,
-    /// Claimed so far: shares, then products.
+    changes_pieces: Vec<Mutex<Option<ChangesPiece>>>,
+    list_pieces: Vec<Mutex<Option<ListPiece>>>,
+    /// Claimed so far: shares, then what is made of their pieces.
     claimed_shares: AtomicUsize,
     claimed_products: AtomicUsize,
-    sorted_count: AtomicUsize,
+    /// Shares of which the pieces are made.
+    made: AtomicUsize,
     changes: Mutex<Option<StateChanges>>,
-    pieces: Vec<Mutex<Option<BlockAccessList>>>,
+    access_list: Mutex<Option<BlockAccessList>>,
 }
 
 impl Closing {
@@ -69,18 +71,16 @@ impl Closing {
     /// Everything is committed.
     pub(crate) fn start(&self, committer: Committer) {
         let (ending, shares) = committer.end(self.workers * SHARES_PER_WORKER);
-        let sorted = shares.iter().map(|_| OnceLock::new()).collect();
-        // One makes the changes, which are one list, and the others the access list.
-        let pieces = shares.len().min((self.workers - 1).max(1));
         let stage = Stage {
             ending,
+            changes_pieces: shares.iter().map(|_| Mutex::new(None)).collect(),
+            list_pieces: shares.iter().map(|_| Mutex::new(None)).collect(),
             shares: shares.into_iter().map(|share| Mutex::new(Some(share))).collect(),
-            sorted,
             claimed_shares: AtomicUsize::new(0),
             claimed_products: AtomicUsize::new(0),
-            sorted_count: AtomicUsize::new(0),
+            made: AtomicUsize::new(0),
             changes: Mutex::new(None),
-            pieces: (0..pieces).map(|_| Mutex::new(None)).collect(),
+            access_list: Mutex::new(None),
         };
         debug_assert!(self.stage.get().is_none(), "a block ends once");
         self.stage.get_or_init(|| stage);
@@ -98,27 +98,26 @@ impl Closing {
         Guard(self)
     }
 
-    /// Works until there is nothing left to claim. Every worker must come here, or say that there will be no end.
+    /// Works until there is nothing left to claim. Somebody must come here, or say that there will be no end.
     pub(crate) fn work(&self) {
         self.wait(|| self.stage.get().is_some());
         let Some(stage) = self.stage.get() else { return };
-        while let Some(sorted_count) = stage.sort(stage.claimed_shares.fetch_add(1, Ordering::Relaxed)) {
-            if sorted_count == stage.shares.len() {
+        while let Some(made) = stage.make_pieces(stage.claimed_shares.fetch_add(1, Ordering::Relaxed)) {
+            if made == stage.shares.len() {
                 self.wake();
             }
         }
-        let is_sorted = || stage.sorted_count.load(Ordering::Acquire) == stage.shares.len();
-        self.wait(is_sorted);
-        while is_sorted() && stage.make(stage.claimed_products.fetch_add(1, Ordering::Relaxed)) {}
+        let is_made = || stage.made.load(Ordering::Acquire) == stage.shares.len();
+        self.wait(is_made);
+        while is_made() && stage.put_together(stage.claimed_products.fetch_add(1, Ordering::Relaxed)) {}
     }
 
     /// The outcome, when all workers are done.
     pub(crate) fn end(self) -> Option<(Outcome, LedgerMemory)> {
-        let Stage { ending, changes, pieces, .. } = self.stage.into_inner()?;
+        let Stage { ending, changes, access_list, .. } = self.stage.into_inner()?;
         let changes = changes.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        let piece = |piece: Mutex<Option<_>>| piece.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let pieces: Option<Vec<_>> = pieces.into_iter().map(piece).collect();
-        Some(ending.finish(changes, pieces?))
+        let access_list = access_list.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        Some(ending.finish(changes, access_list))
     }
 
     /// Wakes those who wait, to see what is new.
@@ -159,28 +158,26 @@ pub(crate) fn look_for(is_over: impl Fn() -> bool) -> bool {
 }
 
 impl Stage {
-    /// Sorts the share with this number, if there is one, and tells how many are sorted then.
-    fn sort(&self, place: usize) -> Option<usize> {
+    /// Makes the pieces of the share with this number, if there is one, and tells of how many they are made then.
+    fn make_pieces(&self, place: usize) -> Option<usize> {
         let share = lock(self.shares.get(place)?).take().expect("each is claimed once");
-        let sorted = self.ending.sort(share);
-        self.sorted[place].get_or_init(|| sorted);
-        Some(self.sorted_count.fetch_add(1, Ordering::AcqRel) + 1)
+        let (changes, list) = self.ending.pieces(share);
+        *lock(&self.changes_pieces[place]) = Some(changes);
+        *lock(&self.list_pieces[place]) = Some(list);
+        Some(self.made.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// Makes the product with this number, if there is one.
-    fn make(&self, product: usize) -> bool {
-        let sorted = |places: Range<usize>| {
-            let sorted = self.sorted[places].iter();
-            sorted.map(|sorted| sorted.get().expect("all are sorted before any product is made"))
-        };
-        match product.checked_sub(1) {
-            None => *lock(&self.changes) = Some(self.ending.changes(sorted(0..self.sorted.len()))),
-            Some(piece) if piece < self.pieces.len() => {
-                let at = |piece: usize| self.sorted.len() * piece / self.pieces.len();
-                *lock(&self.pieces[piece]) = Some(self.ending.list(sorted(at(piece)..at(piece + 1))));
-            }
-            Some(_) => return false,
+    /// Puts the pieces of one product together; false when there is no such one.
+    fn put_together(&self, product: usize) -> bool {
+        match product {
+            0 => *lock(&self.changes) = Some(self.ending.changes(take_all(&self.changes_pieces))),
+            1 => *lock(&self.access_list) = Some(self.ending.list(take_all(&self.list_pieces))),
+            _ => return false,
         }
         true
     }
+}
+
+fn take_all<T>(pieces: &[Mutex<Option<T>>]) -> Vec<T> {
+    pieces.iter().map(|piece| lock(piece).take().expect("all are made before any product is")).collect()
 }

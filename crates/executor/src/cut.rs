@@ -1,11 +1,11 @@
 //! Cutting a block into the runs that workers claim.
 
-use std::{mem::replace, ops::Range, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use sluice_stf::Plan;
 
 use crate::{
-    estimate::{Call, Estimates, WHOLE, in_ns},
+    estimate::{Estimates, Expected, WHOLE, in_ns},
     order::Runs,
 };
 
@@ -51,22 +51,22 @@ pub(crate) fn cut(
     cuts: Option<&[usize]>,
 ) -> Cut {
     let Range { start: first, end } = transactions;
-    let calls: Vec<_> = (first..end).map(|index| estimates.of(plan, index)).collect();
-    let all: u64 = calls.iter().map(|call| call.ns).sum();
+    let expected = estimates.of(plan, first..end);
+    let all: u64 = expected.iter().map(|expected| expected.call.ns).sum();
     let bound = |left: u64| {
         let share = Duration::from_nanos(left / (4 * workers as u64));
         in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
     };
     let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left));
-    let follows = cuts.map_or_else(|| vec![false; calls.len()], |_| follows(plan, first, &calls));
-    let pays = pays(&calls, &follows);
+    let pays = pays(&expected);
     let is_listed = cuts.is_none();
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
     let (mut runs, mut times) = (Vec::new(), Vec::new());
     let (mut start, mut run, mut left) = (first, 0, all);
-    for (index, (call, follows)) in (first..).zip(calls.iter().zip(follows)) {
+    for (index, expected) in (first..).zip(&expected) {
+        let call = expected.call;
         let must = cuts.next_if(|cut| **cut <= index).is_some();
-        let bound = if follows { clash_bound(left) } else { bound(left) };
+        let bound = if !is_listed && follows(expected) { clash_bound(left) } else { bound(left) };
         if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
             runs.push(start..index);
             times.push(run);
@@ -82,29 +82,28 @@ pub(crate) fn cut(
     let runs = if is_listed {
         Runs::longest_first(runs, &times)
     } else {
-        let is_sure = |run: &Range<usize>| calls[run.start - first..run.end - first].iter().all(Call::may_begin_early);
+        let is_sure = |run: &Range<usize>| {
+            expected[run.start - first..run.end - first].iter().all(|one| one.call.may_begin_early())
+        };
         Runs::long_ones_early(runs, &times, workers, is_sure)
     };
     Cut { runs, time: Duration::from_nanos(all), pays }
 }
 
 /// Several workers are quicker than one: neither is most of the block one chain, nor does committing take most of what they save.
-fn pays(calls: &[Call], follows: &[bool]) -> bool {
-    let all: f64 = calls.iter().map(|call| call.ns as f64).sum();
-    let committing: f64 = calls.iter().map(|call| call.ns as f64 * f64::from(call.commits)).sum();
-    let chained = calls.iter().zip(follows).filter(|(_, follows)| **follows);
-    let chain: f64 = chained.map(|(call, _)| call.ns as f64 * f64::from(call.clashes)).sum();
+fn pays(expected: &[Expected]) -> bool {
+    let (mut all, mut committing, mut chain) = (0.0, 0.0, 0.0);
+    for one in expected {
+        let ns = one.call.ns as f64;
+        all += ns;
+        committing += ns * f64::from(one.call.commits);
+        chain += if follows(one) { ns * f64::from(one.call.clashes) } else { 0.0 };
+    }
     committing <= all * f64::from(WHOLE) * COMMITS_PART_MAX && chain <= all * f64::from(u16::MAX) * CHAIN_PART_MAX
 }
 
-/// Whether each call clashes with the one right before it. Clashes with others are fewer, and keeping those together too would keep
+/// Whether a call clashes with the one right before it. Clashes with others are fewer, and keeping those together too would keep
 /// together all that is between them.
-fn follows(plan: &Plan<'_>, first: usize, calls: &[Call]) -> Vec<bool> {
-    let mut last = None;
-    let follows = (first..).zip(calls).map(|(index, call)| {
-        let kind = plan.call(index).map(|(kind, ..)| kind);
-        let before = replace(&mut last, kind);
-        kind.is_some() && before == kind && call.clashes >= CLASHES_MIN
-    });
-    follows.collect()
+fn follows(one: &Expected) -> bool {
+    one.is_repeat && one.call.clashes >= CLASHES_MIN
 }

@@ -2,10 +2,7 @@
 
 use std::{mem::replace, ops::Range, time::Duration};
 
-use alloy_primitives::{
-    TxKind,
-    map::{Entry, HashMap},
-};
+use alloy_primitives::{TxKind, map::HashMap};
 use sluice_stf::Plan;
 use sluice_types::Outcome;
 
@@ -28,12 +25,23 @@ const STRAYS_MAX: u16 = u16::MAX / 4;
 /// What a call is taken for of which nothing is known yet.
 const COMMITS_UNKNOWN: u16 = WHOLE / 4;
 
+/// A contract and a function of it.
+type Key = (TxKind, [u8; 4]);
+
 /// What calls cost, by contract and function.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
-    calls: HashMap<(TxKind, [u8; 4]), Call>,
+    calls: HashMap<Key, Call>,
     /// Blocks that were learnt from.
     blocks: u64,
+}
+
+/// What one transaction will probably cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) call: Call,
+    /// The one right before it is a call of the same contract.
+    pub(crate) is_repeat: bool,
 }
 
 /// What a call of a contract's function costs.
@@ -105,12 +113,26 @@ pub(crate) struct RunLesson {
 }
 
 impl Estimates {
-    /// What the transaction at this index will cost.
-    pub(crate) fn of(&self, plan: &Plan<'_>, index: usize) -> Call {
-        plan.call(index).map_or(Call::new(TRANSFER_NS), |(kind, selector, gas_limit)| {
-            let known = self.calls.get(&(kind, selector)).copied();
-            known.unwrap_or_else(|| Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS)))
-        })
+    /// What these transactions will cost.
+    pub(crate) fn of(&self, plan: &Plan<'_>, transactions: Range<usize>) -> Vec<Expected> {
+        // Calls of the same function often come one after another.
+        let mut last: Option<(Key, Option<Call>)> = None;
+        let expected = transactions.map(|index| {
+            let Some((kind, selector, gas_limit)) = plan.call(index) else {
+                last = None;
+                return Expected { call: Call::new(TRANSFER_NS), is_repeat: false };
+            };
+            let key = (kind, selector);
+            let is_repeat = last.is_some_and(|((before, _), _)| before == kind);
+            let known = match last {
+                Some((before, known)) if before == key => known,
+                _ => self.calls.get(&key).copied(),
+            };
+            last = Some((key, known));
+            let call = known.unwrap_or_else(|| Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS)));
+            Expected { call, is_repeat }
+        });
+        expected.collect()
     }
 
     /// How long such calls took, if any was seen.
@@ -163,7 +185,7 @@ impl Estimates {
     /// Time of committing a block, of the time of executing it. Both are longer where other threads need the processor, too.
     fn commits(&self, plan: &Plan<'_>, lesson: &Lesson) -> u16 {
         let time = |run: &RunLesson| match in_ns(run.took) {
-            0 => run.transactions.clone().map(|index| self.of(plan, index).ns).sum(),
+            0 => self.of(plan, run.transactions.clone()).iter().map(|expected| expected.call.ns).sum(),
             took_ns => took_ns,
         };
         let executing_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
@@ -185,25 +207,45 @@ impl Estimates {
             let index = outcome.executed[place];
             Some((index, plan.call(index)?, outcome.receipts[place].gas_used))
         });
-        let gas: u64 = calls.clone().map(|(.., gas)| gas).sum();
+        let calls: Vec<_> = calls.collect();
+        let gas: u64 = calls.iter().map(|(.., gas)| gas).sum();
         let took_ns = in_ns(took);
+        // The last call, which is often of the same function as the next.
+        let mut last: Option<(Key, Call)> = None;
         for (index, (kind, selector, _), gas_used) in calls {
-            if self.calls.len() >= CALLS_KNOWN_MAX {
-                self.calls.clear();
-            }
             let ns = u64::try_from(u128::from(took_ns) * u128::from(gas_used) / u128::from(gas.max(1)));
             let ns = ns.expect("a part of the run's time is at most that");
-            let call = match self.calls.entry((kind, selector)) {
-                Entry::Vacant(_) if took_ns == 0 => continue,
-                Entry::Vacant(unknown) => unknown.insert(Call::new(ns)),
-                Entry::Occupied(known) => known.into_mut(),
+            let key = (kind, selector);
+            let known = match last {
+                Some((before, call)) if before == key => Some(call),
+                _ => {
+                    last.into_iter().for_each(|(key, call)| self.remember(key, call));
+                    self.calls.get(&key).copied()
+                }
+            };
+            let mut call = match known {
+                None if took_ns == 0 => {
+                    last = None;
+                    continue;
+                }
+                None => Call::new(ns),
+                Some(call) => call,
             };
             if took_ns > 0 {
                 // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
                 call.ns = call.ns.midpoint(ns);
             }
-            learn(index, kind, call);
+            learn(index, kind, &mut call);
+            last = Some((key, call));
         }
+        last.into_iter().for_each(|(key, call)| self.remember(key, call));
+    }
+
+    fn remember(&mut self, key: Key, call: Call) {
+        if self.calls.len() >= CALLS_KNOWN_MAX {
+            self.calls.clear();
+        }
+        self.calls.insert(key, call);
     }
 }
 

@@ -6,13 +6,13 @@
 //!
 //! It is certain only when all is done. Where anything is not as simple as that, all is given up, and executed like anything else.
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
 use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::{Encodable2718, Typed2718};
 use alloy_primitives::{Address, U256};
-use revm::context::{BlockEnv, CfgEnv};
+use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use sluice_types::{
     EMPTY_CODE_HASH, InputTransaction, Receipt, StateRead, Transaction, l1_data_fee, predeploys::FEE_VAULT,
 };
@@ -21,7 +21,7 @@ use crate::{
     Plan,
     block::{Paid, Work, receipt, signed_env},
     lanes::Committer,
-    ledger::{Ledger, LedgerRow, Logs, Settled},
+    ledger::{Ledger, Settled},
     reader::{Reader, Source},
     table::Moment,
     transfer::{self, TRANSFER_GAS},
@@ -40,6 +40,8 @@ pub struct Bulk<'p> {
     first_at: u64,
     /// Who receives the fees that the beneficiary does not.
     vault: Option<Address>,
+    /// Parts of the accounts that are settled apart from each other.
+    parts: usize,
     /// Once they are prepared.
     chunks: Vec<Chunk>,
 }
@@ -49,25 +51,42 @@ pub struct Bulk<'p> {
 pub struct Chunk {
     transfers: Vec<Transfer>,
     receipts: Vec<Receipt>,
+    /// The two accounts of each transfer, in their order, but by part.
+    sides: Vec<Side>,
+    /// Where the sides of each part end.
+    ends: Vec<usize>,
 }
 
+/// One account of a transfer of a chunk.
+#[derive(Clone, Copy, Default)]
+struct Side {
+    transfer: u32,
+    is_recipient: bool,
+}
+
+/// Wei in words that hold all that exist; who has or moves more is not settled here.
 struct Transfer {
     from: Address,
+    to: Address,
     nonce: u64,
-    value: U256,
-    plan: transfer::Plan,
+    value: u128,
+    /// What the sender must have.
+    most_wei: u128,
+    fee_wei: u128,
+    tip_wei: u128,
 }
 
 impl<'p> Bulk<'p> {
-    /// These transactions, which must be the last of the block; the committer has committed all before them.
-    pub fn new(plan: &'p Plan<'p>, transactions: Range<usize>, committer: &Committer) -> Self {
+    /// These transactions, which must be the last of the block; the committer has committed all before them. Their accounts are divided
+    /// into so many parts.
+    pub fn new(plan: &'p Plan<'p>, transactions: Range<usize>, committer: &Committer, parts: usize) -> Self {
         let vault = match plan.work {
             Work::Rollup { .. } => Some(FEE_VAULT),
             Work::Ethereum { .. } => None,
         };
         let (gas_before, index) = committer.so_far();
         let (cfg, env, first_at, chunks) = (plan.rules(), plan.env(), index + 1, Vec::new());
-        Self { plan, transactions, cfg, env, gas_before, first_at, vault, chunks }
+        Self { plan, transactions, cfg, env, gas_before, first_at, vault, parts, chunks }
     }
 
     /// The transactions.
@@ -78,7 +97,7 @@ impl<'p> Bulk<'p> {
     /// Prepares some of the transactions. `None` when one of them is not certain to be a transfer and no more.
     pub fn prepare(&self, transactions: Range<usize>) -> Option<Chunk> {
         let count = transactions.len();
-        let mut chunk = Chunk { transfers: Vec::with_capacity(count), receipts: Vec::with_capacity(count) };
+        let (mut transfers, mut receipts) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut encoded = Vec::new();
         for index in transactions {
             let before = u64::try_from(index - self.transactions.start).ok()?;
@@ -88,14 +107,43 @@ impl<'p> Bulk<'p> {
             }
             let (transfer, mut receipt) = self.transfer(index, &mut encoded)?;
             // A precompile runs when it is paid, and all of them have such addresses.
-            if transfer.plan.to[..8] == [0; 8] || [transfer.from, transfer.plan.to].iter().any(|at| self.has_fees(at)) {
+            if transfer.to[..8] == [0; 8] || [transfer.from, transfer.to].iter().any(|at| self.has_fees(at)) {
                 return None;
             }
             receipt.cumulative_gas_used = gas_used + TRANSFER_GAS;
-            chunk.transfers.push(transfer);
-            chunk.receipts.push(receipt);
+            transfers.push(transfer);
+            receipts.push(receipt);
         }
-        Some(chunk)
+        let (sides, ends) = self.sides(&transfers)?;
+        Some(Chunk { transfers, receipts, sides, ends })
+    }
+
+    /// Who makes all addresses fall to one part makes it no faster than one worker is.
+    fn part_of(&self, address: &Address) -> usize {
+        usize::from(address[0]) * self.parts / 256
+    }
+
+    /// The accounts of these transfers by part, and where those of each part end.
+    fn sides(&self, transfers: &[Transfer]) -> Option<(Vec<Side>, Vec<usize>)> {
+        let sides = (0u32..).zip(transfers).flat_map(|(transfer, Transfer { from, to, .. })| {
+            let sender = (from, Side { transfer, is_recipient: false });
+            // Who pays itself is settled once.
+            [Some(sender), (from != to).then_some((to, Side { transfer, is_recipient: true }))].into_iter().flatten()
+        });
+        u32::try_from(transfers.len()).ok()?;
+        let mut next = vec![0; self.parts + 1];
+        sides.clone().for_each(|(address, _)| next[self.part_of(address) + 1] += 1);
+        for part in 0..self.parts {
+            next[part + 1] += next[part];
+        }
+        let mut sorted = vec![Side::default(); next[self.parts]];
+        for (address, side) in sides {
+            let place = &mut next[self.part_of(address)];
+            sorted[*place] = side;
+            *place += 1;
+        }
+        next.truncate(self.parts);
+        Some((sorted, next))
     }
 
     /// Takes what was prepared: all of it, in order.
@@ -127,7 +175,7 @@ impl<'p> Bulk<'p> {
                 let price_wei = revm::context::Transaction::effective_gas_price(tx, base_fee_wei.into());
                 let paid = Paid { effective_gas_price: U256::from(price_wei), l1_fee_wei: U256::ZERO };
                 let receipt = receipt(tx.tx_type, tx.nonce, paid, transfer::success());
-                Some((Transfer { from: tx.caller, nonce: tx.nonce, value: tx.value, plan }, receipt))
+                Some((Transfer::new(tx, &plan)?, receipt))
             }
             Work::Rollup { config, input, .. } => {
                 let InputTransaction { sender, transaction: Transaction::Signed(signed) } = &input.transactions[index]
@@ -142,47 +190,56 @@ impl<'p> Bulk<'p> {
                 let price_wei = signed.effective_gas_price(Some(base_fee_wei));
                 let paid = Paid { effective_gas_price: U256::from(price_wei), l1_fee_wei };
                 let receipt = receipt(signed.ty(), tx.nonce, paid, transfer::success());
-                Some((Transfer { from: tx.caller, nonce: tx.nonce, value: tx.value, plan }, receipt))
+                Some((Transfer::new(&tx, &plan)?, receipt))
             }
         }
     }
 
-    /// Settles the accounts of one of so many parts. `None` when not every transfer is certain to succeed.
+    /// Settles the accounts of one part. `None` when not every transfer is certain to succeed.
     pub fn settle<S: StateRead>(
         &self,
         committer: &Committer,
         state: &Reader<'_, S>,
-        (part, parts): (usize, usize),
+        part: usize,
         mut settled: Settled,
     ) -> Option<Settled> {
-        // Who makes all addresses fall to one part makes it no faster than one worker is.
-        let is_own = |address: &Address| usize::from(address[0]) * parts / 256 == part;
         let ledger = committer.ledger();
-        for (at, transfer) in self.transfers() {
-            let Transfer { from, nonce, value, plan } = transfer;
-            if is_own(from) {
-                let (sender, logs) = account(&mut settled, ledger, state, *from)?;
-                let now = sender.now;
-                if now.code_hash != EMPTY_CODE_HASH || now.nonce != *nonce || now.balance < plan.most_wei {
+        let sides = self.chunks.iter().map(|chunk| {
+            let start = part.checked_sub(1).map_or(0, |before| chunk.ends[before]);
+            (&chunk.transfers, &chunk.sides[start..chunk.ends[part]])
+        });
+        // All accounts first: most must come from far, and do not wait for each other so.
+        let count = sides.clone().map(|(_, sides)| sides.len()).sum();
+        let mut rows = Vec::with_capacity(count);
+        for (transfers, sides) in sides.clone() {
+            for side in sides {
+                let Transfer { from, to, .. } = &transfers[side.transfer as usize];
+                rows.push(account(&mut settled, ledger, state, if side.is_recipient { *to } else { *from })?);
+            }
+        }
+        let (mut rows, mut first_at) = (rows.into_iter(), self.first_at);
+        for (transfers, sides) in sides {
+            for (side, row) in sides.iter().zip(&mut rows) {
+                let (account, logs) = settled.at(row);
+                let at = first_at + u64::from(side.transfer);
+                let Transfer { from, to, nonce, value, most_wei, fee_wei, .. } = &transfers[side.transfer as usize];
+                let now = account.now;
+                if now.code_hash != EMPTY_CODE_HASH {
                     return None;
                 }
-                // It pays itself: one change, or none.
-                let back = if *from == plan.to { *value } else { U256::ZERO };
-                sender.set_nonce(logs, at, nonce.checked_add(1)?);
-                sender.set_balance(
-                    logs,
-                    at,
-                    now.balance.checked_sub(plan.fee_wei)?.checked_sub(*value)?.checked_add(back)?,
-                );
-            }
-            if is_own(&plan.to) && *from != plan.to {
-                let (recipient, logs) = account(&mut settled, ledger, state, plan.to)?;
-                if recipient.now.code_hash != EMPTY_CODE_HASH {
+                if side.is_recipient {
+                    account.set_balance(logs, at, now.balance.checked_add(U256::from(*value))?);
+                    continue;
+                }
+                if now.nonce != *nonce || now.balance < U256::from(*most_wei) {
                     return None;
                 }
-                let balance = recipient.now.balance.checked_add(*value)?;
-                recipient.set_balance(logs, at, balance);
+                // Who pays itself has one change, or none.
+                let paid = if from == to { *fee_wei } else { fee_wei.checked_add(*value)? };
+                account.set_nonce(logs, at, nonce.checked_add(1)?);
+                account.set_balance(logs, at, now.balance.checked_sub(U256::from(paid))?);
             }
+            first_at += transfers.len() as u64;
         }
         Some(settled)
     }
@@ -194,15 +251,16 @@ impl<'p> Bulk<'p> {
         state: &Reader<'_, S>,
         mut settled: Settled,
     ) -> Option<Settled> {
-        let tip: fn(&Transfer) -> U256 = |transfer| transfer.plan.tip_wei;
-        let rest: fn(&Transfer) -> U256 = |transfer| transfer.plan.fee_wei - transfer.plan.tip_wei;
+        let tip: fn(&Transfer) -> u128 = |transfer| transfer.tip_wei;
+        let rest: fn(&Transfer) -> u128 = |transfer| transfer.fee_wei - transfer.tip_wei;
         if self.vault == Some(self.env.beneficiary) {
             return None;
         }
         for (address, fee) in [(self.env.beneficiary, tip)].into_iter().chain(self.vault.map(|vault| (vault, rest))) {
-            let (account, logs) = account(&mut settled, committer.ledger(), state, address)?;
+            let row = account(&mut settled, committer.ledger(), state, address)?;
+            let (account, logs) = settled.at(row);
             for (at, transfer) in self.transfers() {
-                let balance = account.now.balance.checked_add(fee(transfer))?;
+                let balance = account.now.balance.checked_add(U256::from(fee(transfer)))?;
                 account.set_balance(logs, at, balance);
             }
         }
@@ -210,12 +268,17 @@ impl<'p> Bulk<'p> {
     }
 }
 
-/// An account as the transfers before have left it. `None` when it cannot be read; who needs it then will say so.
-fn account<'s>(
-    settled: &'s mut Settled,
-    ledger: &Ledger,
-    state: &dyn Source,
-    address: Address,
-) -> Option<(&'s mut LedgerRow, &'s mut Logs)> {
-    settled.account(ledger, address, || state.account(address).map(Moment::from)).ok()
+impl Transfer {
+    /// `None` where a number does not fit.
+    fn new(tx: &TxEnv, plan: &transfer::Plan) -> Option<Self> {
+        let small = |wei: U256| u128::try_from(wei).ok();
+        let (value, most_wei) = (small(tx.value)?, small(plan.most_wei)?);
+        let (fee_wei, tip_wei) = (small(plan.fee_wei)?, small(plan.tip_wei)?);
+        Some(Self { from: tx.caller, to: plan.to, nonce: tx.nonce, value, most_wei, fee_wei, tip_wei })
+    }
+}
+
+/// Row of an account. `None` when it cannot be read; who needs it then will say so.
+fn account(settled: &mut Settled, ledger: &Ledger, state: &dyn Source, address: Address) -> Option<u32> {
+    settled.row(ledger, address, || state.account(address).map(Moment::from)).ok()
 }

@@ -22,6 +22,7 @@ use crate::{
     machine::Machine,
     products,
     reader::{Failed, Reader},
+    shares,
     table::NONE,
 };
 
@@ -30,7 +31,8 @@ pub use crate::{
     foresight::{AllTold, Foresight, Told},
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
-    products::{Share, Sorted},
+    products::{ChangesPiece, ListPiece},
+    shares::Share,
 };
 
 /// One speculating machine with its own table.
@@ -310,10 +312,10 @@ impl Committer {
         (outcome, ledger.into_memory())
     }
 
-    /// As [`Committer::finish`], but several workers can do the most of it. The accounts come in about so many shares.
-    pub fn end(self, shares: usize) -> (Ending, Vec<Share>) {
+    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares.
+    pub fn end(self, count: usize) -> (Ending, Vec<Share>) {
         let Self { ledger, outcome, .. } = self;
-        let shares = products::shares(&ledger, shares);
+        let shares = shares::shares(&ledger, count);
         (Ending { ledger, outcome }, shares)
     }
 }
@@ -326,28 +328,24 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Sorts one share.
-    pub fn sort(&self, share: Share) -> Sorted {
-        products::sort(&self.ledger, share)
+    /// Makes the pieces of one share.
+    pub fn pieces(&self, share: Share) -> (ChangesPiece, ListPiece) {
+        products::pieces(&self.ledger, share)
     }
 
-    /// The changes, from all shares in their order.
-    pub fn changes<'s>(&self, sorted: impl Iterator<Item = &'s Sorted> + Clone) -> StateChanges {
-        products::changes(&self.ledger, sorted)
+    /// The changes, from the pieces of all shares in their order.
+    pub fn changes(&self, pieces: Vec<ChangesPiece>) -> StateChanges {
+        products::join_changes(&self.ledger, pieces)
     }
 
-    /// A piece of the access list, from shares that follow each other.
-    pub fn list<'s>(&self, sorted: impl Iterator<Item = &'s Sorted> + Clone) -> BlockAccessList {
-        products::list(&self.ledger, sorted)
+    /// The access list, from the pieces of all shares in their order.
+    pub fn list(&self, pieces: Vec<ListPiece>) -> BlockAccessList {
+        products::join_list(&self.ledger, pieces)
     }
 
-    /// The outcome, with the changes and all pieces of the list in their order. Also gives the memory back.
-    pub fn finish(self, changes: StateChanges, pieces: Vec<BlockAccessList>) -> (Outcome, LedgerMemory) {
-        let Self { ledger, mut outcome } = self;
-        outcome.changes = changes;
-        let mut pieces = pieces.into_iter();
-        outcome.access_list = pieces.next().unwrap_or_default();
-        pieces.for_each(|mut piece| outcome.access_list.append(&mut piece));
-        (outcome, ledger.into_memory())
+    /// The outcome, with its changes and its list. Also gives the memory back.
+    pub fn finish(self, changes: StateChanges, access_list: BlockAccessList) -> (Outcome, LedgerMemory) {
+        let Self { ledger, outcome } = self;
+        (Outcome { changes, access_list, ..outcome }, ledger.into_memory())
     }
 }

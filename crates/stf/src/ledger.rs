@@ -12,11 +12,12 @@ use core::{
 use alloy_eip7928::BlockAccessIndex;
 use alloy_primitives::{
     Address, B256, Bytes, U256,
-    map::{AddressMap, DefaultHashBuilder, HashMap},
+    map::{AddressMap, DefaultHashBuilder, Entry, HashMap},
 };
 use revm::bytecode::Bytecode;
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, LiteMap};
 
+use crate::shares::Key;
 use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX, start_of};
 
 /// One change of one thing, which knows the change before it.
@@ -198,6 +199,8 @@ pub struct Settled {
     logs: Logs,
     /// Rows that the ledger has too, with their numbers there.
     named: Vec<(u32, u32)>,
+    /// What its first row is called, once the ledger has taken it over.
+    first: usize,
 }
 
 impl Settled {
@@ -211,30 +214,32 @@ impl Settled {
         is_usual
     }
 
-    /// An account, as the ledger has it or as `read` gives it, and where to note its changes.
-    pub(crate) fn account<E>(
+    /// Row of an account, which it makes as the ledger has the account or as `read` gives it.
+    pub(crate) fn row<E>(
         &mut self,
         ledger: &Ledger,
         address: Address,
         read: impl FnOnce() -> Result<Moment, E>,
-    ) -> Result<(&mut LedgerRow, &mut Logs), E> {
-        let row = match self.row_of.get(&address) {
-            Some(row) => *row,
-            None => {
-                let row = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
-                let before = match ledger.known(&address) {
-                    Some(name) => {
-                        self.named.push((row, name));
-                        ledger.rows[name as usize].now
-                    }
-                    None => read()?,
-                };
-                self.rows.push(LedgerRow::new(address, &before));
-                self.row_of.insert(address, row);
-                row
-            }
+    ) -> Result<u32, E> {
+        let row = match self.row_of.entry(address) {
+            Entry::Occupied(row) => return Ok(*row.get()),
+            Entry::Vacant(row) => row,
         };
-        Ok((&mut self.rows[row as usize], &mut self.logs))
+        let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
+        let before = match ledger.known(&address) {
+            Some(name) => {
+                self.named.push((new, name));
+                ledger.rows[name as usize].now
+            }
+            None => read()?,
+        };
+        self.rows.push(LedgerRow::new(address, &before));
+        Ok(*row.insert(new))
+    }
+
+    /// The account in this row, and where to note its changes.
+    pub(crate) fn at(&mut self, row: u32) -> (&mut LedgerRow, &mut Logs) {
+        (&mut self.rows[row as usize], &mut self.logs)
     }
 }
 
@@ -327,7 +332,8 @@ impl Ledger {
     }
 
     /// Takes over settled accounts, when all else of the block is committed.
-    pub(crate) fn settle(&mut self, settled: Settled) {
+    pub(crate) fn settle(&mut self, mut settled: Settled) {
+        settled.first = self.settled.last().map_or(self.rows.len(), |last| last.first + last.rows.len());
         for &(row, name) in &settled.named {
             let (from, to) = (&settled.rows[row as usize], &mut self.rows[name as usize]);
             for (at, balance) in settled.logs.words.changes(from.balances, |at, balance| (at.get(), balance)) {
@@ -501,55 +507,54 @@ impl Ledger {
     }
 
     /// The starts of all addresses, with the rows that they are of. Settled accounts are numbered after the ledger's own.
-    pub(crate) fn keys(&self) -> Vec<(u64, u32)> {
+    pub(crate) fn keys(&self) -> Vec<Key> {
         let count = self.rows.len() + self.settled.iter().map(|settled| settled.rows.len()).sum::<usize>();
         let mut keys = Vec::with_capacity(count);
         keys.extend((0..).zip(&self.rows).map(|(row, known)| (start_of(&known.address), row)));
-        let mut first = self.rows.len();
         for settled in &self.settled {
             let mut named = settled.named.iter().map(|(row, _)| *row).peekable();
             for (row, known) in (0..).zip(&settled.rows) {
                 if named.next_if_eq(&row).is_none() {
-                    let first = u32::try_from(first).expect("a block touches fewer than 2^32 accounts");
+                    let first = u32::try_from(settled.first).expect("a block touches fewer than 2^32 accounts");
                     keys.push((start_of(&known.address), first + row));
                 }
             }
-            first += settled.rows.len();
         }
         keys
     }
 
     /// The account that a key is of, and where its changes are.
     pub(crate) fn account(&self, row: u32) -> (&LedgerRow, &Logs) {
-        let mut row = row as usize;
-        if row < self.rows.len() {
-            return (&self.rows[row], &self.logs);
-        }
-        row -= self.rows.len();
-        for settled in &self.settled {
-            match settled.rows.get(row) {
-                Some(known) => return (known, &settled.logs),
-                None => row -= settled.rows.len(),
+        let row = row as usize;
+        match self.rows.get(row) {
+            Some(known) => (known, &self.logs),
+            None => {
+                let settled = &self.settled[self.settled.partition_point(|settled| settled.first <= row) - 1];
+                (&settled.rows[row - settled.first], &settled.logs)
             }
         }
-        unreachable!("a key is of a row")
     }
 
     /// Sorts by address. Rows are large and far apart, so that mostly the starts are compared.
-    pub(crate) fn sort(&self, keys: &mut [(u64, u32)]) {
+    pub(crate) fn sort(&self, keys: &mut [Key]) {
         keys.sort_unstable_by(|a, b| self.order(*a, *b));
     }
 
-    /// Puts the keys of the lowest `count` addresses before all others.
-    pub(crate) fn split(&self, keys: &mut [(u64, u32)], count: usize) {
-        if (1..keys.len()).contains(&count) {
-            keys.select_nth_unstable_by(count, |a, b| self.order(*a, *b));
-        }
-    }
-
-    fn order(&self, (a, i): (u64, u32), (b, j): (u64, u32)) -> Ordering {
+    /// Orders accounts by their addresses.
+    pub(crate) fn order(&self, (a, i): Key, (b, j): Key) -> Ordering {
         let address = |row: u32| self.account(row).0.address;
         a.cmp(&b).then_with(|| address(i).cmp(&address(j)))
+    }
+
+    /// Sorts slots by their keys.
+    pub(crate) fn sort_slots(&self, keys: &mut [Key]) {
+        keys.sort_unstable_by(|a, b| self.slot_order(*a, *b));
+    }
+
+    /// Orders slots by their keys.
+    pub(crate) fn slot_order(&self, (a, i): Key, (b, j): Key) -> Ordering {
+        let key = |slot: u32| &self.slots[slot as usize].key;
+        a.cmp(&b).then_with(|| key(i).cmp(key(j)))
     }
 }
 
@@ -590,32 +595,31 @@ impl LedgerRow {
         self.storage_gone && self.before.exists
     }
 
-    /// Adds the account's slots in order of their keys. Short prefixes are sorted in place of the slots.
-    pub(crate) fn sort_slots(&self, slots: &[LedgerSlot], sorted: &mut Vec<(u64, u32)>) {
-        let start = sorted.len();
-        sorted.reserve(self.slots_count as usize);
+    /// Adds the starts of the keys of the account's slots, in no order.
+    pub(crate) fn slot_keys(&self, slots: &[LedgerSlot], keys: &mut Vec<Key>) {
+        keys.reserve(self.slots_count as usize);
         let mut index = self.last_slot;
         while index != NONE {
             let slot = &slots[index as usize];
-            sorted.push((slot.key.as_limbs()[3], index));
+            keys.push((slot.key.as_limbs()[3], index));
             index = slot.previous;
         }
-        sorted[start..].sort_unstable_by(|(a, i), (b, j)| {
-            a.cmp(b).then_with(|| slots[*i as usize].key.cmp(&slots[*j as usize].key))
-        });
     }
 
-    /// The difference from before the block, if there is one.
-    pub(crate) fn change(&self, slots: &[LedgerSlot], sorted: &[(u64, u32)]) -> Option<AccountChange> {
-        let account: Option<Account> = self.now.account();
+    /// Slots of the account that are not as before the block, of those that these keys are of.
+    pub(crate) fn changed_slots(&self, slots: &[LedgerSlot], keys: &[Key]) -> impl Iterator<Item = (U256, U256)> {
         let wiped = self.wiped();
-        let differs = |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
-        let slots = sorted.iter().map(|(_, slot)| &slots[*slot as usize]).filter(differs);
-        let storage: LiteMap<_, _> = slots.map(|slot| (slot.key, slot.now)).collect();
-        if self.now == self.before && storage.is_empty() && !wiped {
+        let differs = move |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
+        keys.iter().map(|(_, slot)| &slots[*slot as usize]).filter(differs).map(|slot| (slot.key, slot.now))
+    }
+
+    /// The difference from before the block, with these slots, if there is one.
+    pub(crate) fn change(&self, storage: LiteMap<U256, U256>) -> Option<AccountChange> {
+        let (account, storage_wiped): (Option<Account>, _) = (self.now.account(), self.wiped());
+        if self.now == self.before && storage.is_empty() && !storage_wiped {
             return None;
         }
-        Some(AccountChange { account, storage_wiped: wiped, storage })
+        Some(AccountChange { account, storage_wiped, storage })
     }
 
     /// The code that the account has now and did not have before the block.

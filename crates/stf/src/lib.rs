@@ -49,6 +49,7 @@ mod machine;
 mod preimages;
 mod products;
 mod reader;
+mod shares;
 mod table;
 mod trace;
 mod transfer;

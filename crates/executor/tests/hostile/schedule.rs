@@ -101,14 +101,14 @@ pub fn settle(plan: &Plan<'_>, state: &MapState, workers: usize) -> Option<Outco
     committer.start(plan, &mut lane).expect("a map does not fail");
     let transfers = plan.transfers_at_end();
     committer.execute(plan, 0..transfers.start, &mut lane).expect("a map does not fail");
-    let bulk = Bulk::new(plan, transfers.clone(), &committer);
+    let bulk = Bulk::new(plan, transfers.clone(), &committer, workers);
     let middle = transfers.start.midpoint(transfers.end);
     let chunks = vec![bulk.prepare(transfers.start..middle)?, bulk.prepare(middle..transfers.end)?];
     let bulk = bulk.with(chunks);
     let memory: Vec<_> = (0..=workers).map(|_| committer.spare()).collect();
     let settled = memory.into_iter().enumerate().map(|(worker, memory)| match worker {
         0 => bulk.settle_fees(&committer, &reader, memory),
-        worker => bulk.settle(&committer, &reader, (worker - 1, workers), memory),
+        worker => bulk.settle(&committer, &reader, worker - 1, memory),
     });
     let settled = settled.collect::<Option<Vec<_>>>()?;
     committer.commit_bulk(bulk, settled);
