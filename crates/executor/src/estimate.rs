@@ -10,6 +10,8 @@ use sluice_types::Outcome;
 /// that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 
+/// Most runs of a block that are learnt from.
+const RUNS_LEARNT_MAX: usize = 256;
 /// Nanoseconds of a transfer of value and nothing else, which runs no code.
 const TRANSFER_NS: u64 = 500;
 /// Nanoseconds of a call that was never seen, if its gas limit allows as many.
@@ -160,7 +162,10 @@ impl Estimates {
         let (block, commits) = (self.blocks, self.commits(plan, lesson));
         let mut again = lesson.again.iter().copied().peekable();
         let mut last = None;
-        for run in &lesson.runs {
+        // Of a large block, some runs say enough, each time others.
+        let every = lesson.runs.len().div_ceil(RUNS_LEARNT_MAX).max(1);
+        let first = usize::try_from(block).unwrap_or_default() % every;
+        for run in lesson.runs.iter().skip(first).step_by(every) {
             let RunLesson { transactions, took, was_foreseen, was_early } = run;
             self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
                 if call.is_first_in(block) {

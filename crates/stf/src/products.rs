@@ -90,21 +90,18 @@ fn accounts(ledger: &Ledger, keys: &[Key]) -> (ChangedAccounts, BlockAccessList)
 
 /// Puts all pieces of the changes together, in order.
 pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateChanges {
-    let count = |piece: &ChangesPiece| match &piece.0 {
-        Piece::Accounts(changes) => changes.accounts.len(),
-        Piece::Slots { is_last, .. } => usize::from(*is_last),
-    };
     let (mut all, mut storage) = (ChangedAccounts::default(), Vec::new());
-    let mut left: usize = pieces.iter().map(count).sum();
-    for piece in pieces {
-        left -= count(&piece);
-        match piece.0 {
-            Piece::Accounts(mut changes) => {
-                append(&mut all.accounts, &mut changes.accounts, left);
-                all.codes.append(&mut changes.codes);
+    let mut pieces = pieces.into_iter();
+    while let Some(ChangesPiece(piece)) = pieces.next() {
+        let following = || pieces.as_slice().iter().map(|ChangesPiece(piece)| piece);
+        match piece {
+            Piece::Accounts(changes) => {
+                let left = || following().map(|piece| piece.accounts_left(|changes| changes.accounts.len())).sum();
+                append(&mut all.accounts, changes.accounts, left);
+                all.codes.extend(changes.codes);
             }
-            Piece::Slots { row, mut slots, is_last } => {
-                append(&mut storage, &mut slots, 0);
+            Piece::Slots { row, slots, is_last } => {
+                append(&mut storage, slots, || following().map_while(|piece| piece.slots_left(row, Vec::len)).sum());
                 if is_last {
                     let (account, logs) = ledger.account(row);
                     all.add(account, logs, take(&mut storage));
@@ -121,19 +118,20 @@ pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateC
 
 /// Puts all pieces of the list together, in order.
 pub(crate) fn join_list(ledger: &Ledger, pieces: Vec<ListPiece>) -> BlockAccessList {
-    let count = |piece: &ListPiece| match &piece.0 {
-        Piece::Accounts(list) => list.len(),
-        Piece::Slots { is_last, .. } => usize::from(*is_last),
-    };
     let (mut all, mut accessed) = (BlockAccessList::new(), AccessedSlots::default());
-    let mut left: usize = pieces.iter().map(count).sum();
-    for piece in pieces {
-        left -= count(&piece);
-        match piece.0 {
-            Piece::Accounts(mut list) => append(&mut all, &mut list, left),
-            Piece::Slots { row, mut slots, is_last } => {
-                append(&mut accessed.changed, &mut slots.changed, 0);
-                append(&mut accessed.read, &mut slots.read, 0);
+    let mut pieces = pieces.into_iter();
+    while let Some(ListPiece(piece)) = pieces.next() {
+        let following = || pieces.as_slice().iter().map(|ListPiece(piece)| piece);
+        match piece {
+            Piece::Accounts(list) => {
+                append(&mut all, list, || following().map(|piece| piece.accounts_left(Vec::len)).sum());
+            }
+            Piece::Slots { row, slots: AccessedSlots { changed, read }, is_last } => {
+                let left = |len: fn(&AccessedSlots) -> usize| {
+                    following().map_while(move |piece| piece.slots_left(row, len)).sum()
+                };
+                append(&mut accessed.changed, changed, || left(|slots| slots.changed.len()));
+                append(&mut accessed.read, read, || left(|slots| slots.read.len()));
                 if is_last {
                     let (account, logs) = ledger.account(row);
                     all.push(access(account, logs, take(&mut accessed)));
@@ -144,13 +142,31 @@ pub(crate) fn join_list(ledger: &Ledger, pieces: Vec<ListPiece>) -> BlockAccessL
     all
 }
 
-/// Appends where so many will still follow. The first piece is not copied if it is all.
-fn append<T>(all: &mut Vec<T>, piece: &mut Vec<T>, left: usize) {
-    if all.is_empty() && left == 0 {
-        *all = take(piece);
+/// Appends a piece. The first makes room for those that are `left`, because growing with each would take longer than appending.
+fn append<T>(all: &mut Vec<T>, mut piece: Vec<T>, left: impl FnOnce() -> usize) {
+    if all.is_empty() {
+        *all = piece;
+        all.reserve_exact(left());
     } else {
-        all.reserve(piece.len() + left);
-        all.append(piece);
+        all.append(&mut piece);
+    }
+}
+
+impl<A, S> Piece<A, S> {
+    /// How many accounts it adds.
+    fn accounts_left(&self, len: impl FnOnce(&A) -> usize) -> usize {
+        match self {
+            Self::Accounts(accounts) => len(accounts),
+            Self::Slots { is_last, .. } => usize::from(*is_last),
+        }
+    }
+
+    /// How many slots it adds to the account in a row, if it is of that.
+    fn slots_left(&self, of: u32, len: impl FnOnce(&S) -> usize) -> Option<usize> {
+        match self {
+            Self::Slots { row, slots, .. } if *row == of => Some(len(slots)),
+            _ => None,
+        }
     }
 }
 
