@@ -82,8 +82,10 @@ pub(crate) fn cut(
     let runs = if is_listed {
         Runs::longest_first(runs, &times)
     } else {
+        // What stays together because it clashes would also clash with what it overtakes.
         let is_sure = |run: &Range<usize>| {
-            expected[run.start - first..run.end - first].iter().all(|one| one.call.may_begin_early())
+            let mut calls = expected[run.start - first..run.end - first].iter().map(|one| one.call);
+            calls.all(|call| call.may_begin_early() && call.clashes < CLASHES_MIN)
         };
         Runs::long_ones_early(runs, &times, workers, is_sure)
     };

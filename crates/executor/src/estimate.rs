@@ -77,7 +77,7 @@ impl Call {
 
     /// Learns whether a call that began early was not as foreseen.
     fn learn_early(&mut self, is_again: bool) {
-        self.strays = if is_again { self.strays.midpoint(u16::MAX) } else { self.strays / 2 };
+        self.strays = if is_again { self.strays.midpoint(u16::MAX) } else { self.strays - self.strays / 8 };
     }
 
     /// Learns whether the call was not as foreseen, and whether the one right before it was in another run.
@@ -161,12 +161,13 @@ impl Estimates {
         self.blocks += 1;
         let (block, commits) = (self.blocks, self.commits(plan, lesson));
         let mut again = lesson.again.iter().copied().peekable();
-        let mut last = None;
         // Of a large block, some runs say enough, each time others.
         let every = lesson.runs.len().div_ceil(RUNS_LEARNT_MAX).max(1);
         let first = usize::try_from(block).unwrap_or_default() % every;
         for run in lesson.runs.iter().skip(first).step_by(every) {
             let RunLesson { transactions, took, was_foreseen, was_early } = run;
+            let before = transactions.start.checked_sub(1);
+            let mut last = before.and_then(|before| Some((plan.call(before)?.0, before)));
             self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
                 if call.is_first_in(block) {
                     // A quarter of the difference: one block says little.

@@ -38,8 +38,9 @@ fn block(world: &mut World, contracts: &[u8]) -> BlockInput {
         // Stops at once.
         world.state.insert(contract(n), 1, U256::ZERO, vec![0].into());
     }
-    let transactions = (0u8..).zip(contracts).map(|(index, n)| {
-        Draft::new(user(index % 8), u64::from(index / 8), contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
+    let senders = (0u8..8).cycle().zip((0u64..).flat_map(|nonce| [nonce; 8]));
+    let transactions = senders.zip(contracts).map(|((sender, nonce), n)| {
+        Draft::new(user(sender), nonce, contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
     });
     let transactions = transactions.collect();
     world.input(transactions)
@@ -101,6 +102,20 @@ fn what_clashes_stays_in_one_run_with_the_one_right_before_it_and_nothing_else_d
     let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), |_| false, committing), 4);
     let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
     assert!(!run_of(&runs, 2).contains(&5), "{runs:?}");
+}
+
+#[test]
+fn a_block_of_many_runs_is_learnt_from_in_part_and_clashes_are_known_all_the_same() {
+    let mut world = World::new();
+    world.config.block_gas_limit = 1_000_000_000;
+    let contracts = [0; 1_000];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let estimates = learnt(&plan, &outcome, &lesson(1_000, |index| index > 0, CALL_TIME), 1);
+    let Cut { pays, time, .. } = cut(&estimates, &plan, 0..1_000, 2, Some(&[]));
+    assert!(!pays, "it is a chain");
+    assert_eq!(time, CALL_TIME * 1_000);
 }
 
 #[test]
