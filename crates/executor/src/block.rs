@@ -1,6 +1,6 @@
 //! One block among several workers.
 //!
-//! Runs are claimed in order and committed in order. The commit token is a lock: who has finished a run tries it, commits all that
+//! Runs are claimed, mostly in order, and committed in order. The commit token is a lock: who has finished a run tries it, commits all that
 //! is ready, and goes on to the next run. Nobody waits for it, because whoever holds it looks once more after giving it back.
 
 use std::{

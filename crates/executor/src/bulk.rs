@@ -18,13 +18,30 @@ use crate::crew::Crew;
 pub const BULK_TRANSFERS_MIN: usize = 128;
 /// Parts of the accounts for each worker, so that all end together and a part's accounts stay in a core's cache.
 const PARTS_PER_WORKER: usize = 8;
+/// Transactions that are looked at, at once, to see whether they are transfers.
+const LOOKED_AT_TRANSACTIONS: usize = 2_048;
 /// Transfers that are prepared at once.
 const CHUNK_TRANSFERS: usize = 512;
 
 /// The transfers at the end of a block that are worth it; none otherwise.
-pub(crate) fn find(plan: &Plan<'_>) -> Range<usize> {
-    let transfers = plan.transfers_at_end();
-    if transfers.len() < BULK_TRANSFERS_MIN { plan.len()..plan.len() } else { transfers }
+pub(crate) fn find(crew: &Crew, plan: &Plan<'_>) -> Range<usize> {
+    let none = plan.len()..plan.len();
+    let Some(last) = plan.len().checked_sub(BULK_TRANSFERS_MIN).map(|start| start..plan.len()) else { return none };
+    if plan.transfers_at_end(last.clone()) != last {
+        return none;
+    }
+    // They come from far, so that looking at many takes long.
+    let parts = (0..plan.len()).step_by(LOOKED_AT_TRANSACTIONS);
+    let parts: Vec<_> = parts.map(|start| start..(start + LOOKED_AT_TRANSACTIONS).min(plan.len())).collect();
+    let found = crew.all(parts.clone(), |part| plan.transfers_at_end(part));
+    let mut start = plan.len();
+    for (part, found) in parts.iter().zip(found).rev() {
+        start = found.start;
+        if found != *part {
+            break;
+        }
+    }
+    start..plan.len()
 }
 
 /// Commits the transfers at the end of a block. Where something is not certain, says so, and commits nothing.

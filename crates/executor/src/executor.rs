@@ -135,19 +135,17 @@ impl Executor {
         let cuts = take(cuts);
         let workers = self.workers();
         workspaces.resize_with(workers, Workspace::default);
-        let transfers = bulk::find(plan);
+        if workers == 1 {
+            return alone(plan, state, workspaces, estimates);
+        }
+        let transfers = bulk::find(&self.crew, plan);
         let head = cut(estimates, plan, 0..transfers.start, workers, Some(&cuts));
         let transfers_time = transfers_time(transfers.len());
         let pays = head.pays || transfers_time > head.time / DEAR_HEAD_MAX;
         let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays);
         let runs = head.runs;
-        if workers == 1 || !is_worth || (runs.len() < 2 && transfers.is_empty()) {
-            let reader = Reader::new(state);
-            let workspace = workspaces.first_mut().expect("there is at least one worker");
-            let start = Instant::now();
-            let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
-            estimates.learn_alone(plan, &outcome, start.elapsed());
-            return Ok(outcome);
+        if !is_worth || (runs.len() < 2 && transfers.is_empty()) {
+            return alone(plan, state, workspaces, estimates);
         }
         metrics::counter!("executor_blocks_shared_total").increment(1);
         let closing = Closing::new(workers);
@@ -235,6 +233,21 @@ impl Executor {
         );
         listed.end()
     }
+}
+
+/// Executes a block on the caller's thread.
+fn alone<S: StateRead>(
+    plan: &Plan<'_>,
+    state: &S,
+    workspaces: &mut [Workspace],
+    estimates: &mut Estimates,
+) -> Result<Outcome, Error<S::Error>> {
+    let reader = Reader::new(state);
+    let workspace = workspaces.first_mut().expect("there is at least one worker");
+    let start = Instant::now();
+    let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
+    estimates.learn_alone(plan, &outcome, start.elapsed());
+    Ok(outcome)
 }
 
 /// Executes a block with all of the crew, to its end if it has one.

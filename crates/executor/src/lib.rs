@@ -16,7 +16,7 @@
 //!     ├──────► cut: runs, in which what would clash stays together
 //!     ├──────► order: when each is claimed, so that all end together
 //!     │
-//!     ├──────► block: runs are claimed in order, executed by lanes, committed in order
+//!     ├──────► block: runs are claimed, executed by lanes, and committed in order
 //!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
 //!     ├──────► list: from an access list, every transaction alone, checked against the list and not committed
 //!     ├──────► closing: changes and access list, made by all workers

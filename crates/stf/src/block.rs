@@ -158,11 +158,11 @@ impl<'a> Plan<'a> {
         (kind.is_create() || !input.is_empty()).then(|| (kind, selector(input), gas_limit))
     }
 
-    /// The transactions at its end that move value and do nothing else, deposits left out.
-    pub fn transfers_at_end(&self) -> Range<usize> {
+    /// Of these transactions, those at the end that move value and do nothing else, deposits left out.
+    pub fn transfers_at_end(&self, transactions: Range<usize>) -> Range<usize> {
         let is_transfer = |index: &usize| self.sender(*index).is_some() && self.call(*index).is_none();
-        let count = (0..self.len()).rev().take_while(is_transfer).count();
-        self.len() - count..self.len()
+        let count = transactions.clone().rev().take_while(is_transfer).count();
+        transactions.end - count..transactions.end
     }
 
     pub(crate) fn rules(&self) -> CfgEnv {

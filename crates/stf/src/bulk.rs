@@ -10,21 +10,21 @@ use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
 use alloy_consensus::Transaction as _;
-use alloy_eips::eip2718::{Encodable2718, Typed2718};
+use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, U256};
-use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context::{BlockEnv, CfgEnv};
 use sluice_types::{
     EMPTY_CODE_HASH, InputTransaction, Receipt, StateRead, Transaction, l1_data_fee, predeploys::FEE_VAULT,
 };
 
 use crate::{
     Plan,
-    block::{Paid, Work, receipt, signed_env},
+    block::{Paid, Work, receipt},
     lanes::Committer,
     ledger::{Ledger, Settled},
     reader::{Reader, Source},
     table::Moment,
-    transfer::{self, TRANSFER_GAS},
+    transfer::{self, Asked, TRANSFER_GAS},
 };
 
 /// The transfers at the end of a block of which all else is committed.
@@ -171,11 +171,12 @@ impl<'p> Bulk<'p> {
         match self.plan.work {
             Work::Ethereum { transactions, .. } => {
                 let tx = &transactions[index];
-                let plan = transfer::Plan::new(tx, &self.env, &self.cfg, None)?;
+                let asked = Asked::from(tx);
+                let plan = transfer::Plan::new(&asked, &self.env, &self.cfg, None)?;
                 let price_wei = revm::context::Transaction::effective_gas_price(tx, base_fee_wei.into());
                 let paid = Paid { effective_gas_price: U256::from(price_wei), l1_fee_wei: U256::ZERO };
                 let receipt = receipt(tx.tx_type, tx.nonce, paid, transfer::success());
-                Some((Transfer::new(tx, &plan)?, receipt))
+                Some((Transfer::new(tx.caller, &asked, &plan)?, receipt))
             }
             Work::Rollup { config, input, .. } => {
                 let InputTransaction { sender, transaction: Transaction::Signed(signed) } = &input.transactions[index]
@@ -185,12 +186,12 @@ impl<'p> Bulk<'p> {
                 encoded.clear();
                 signed.encode_2718(encoded);
                 let l1_fee_wei = l1_data_fee(encoded, &input.l1_origin, &config.l1_fee);
-                let tx = signed_env(signed, *sender);
-                let plan = transfer::Plan::new(&tx, &self.env, &self.cfg, Some(l1_fee_wei))?;
+                let asked = Asked::from(signed);
+                let plan = transfer::Plan::new(&asked, &self.env, &self.cfg, Some(l1_fee_wei))?;
                 let price_wei = signed.effective_gas_price(Some(base_fee_wei));
                 let paid = Paid { effective_gas_price: U256::from(price_wei), l1_fee_wei };
-                let receipt = receipt(signed.ty(), tx.nonce, paid, transfer::success());
-                Some((Transfer::new(&tx, &plan)?, receipt))
+                let receipt = receipt(asked.tx_type, asked.nonce, paid, transfer::success());
+                Some((Transfer::new(*sender, &asked, &plan)?, receipt))
             }
         }
     }
@@ -270,11 +271,11 @@ impl<'p> Bulk<'p> {
 
 impl Transfer {
     /// `None` where a number does not fit.
-    fn new(tx: &TxEnv, plan: &transfer::Plan) -> Option<Self> {
+    fn new(from: Address, asked: &Asked, plan: &transfer::Plan) -> Option<Self> {
         let small = |wei: U256| u128::try_from(wei).ok();
-        let (value, most_wei) = (small(tx.value)?, small(plan.most_wei)?);
+        let (value, most_wei) = (small(asked.value)?, small(plan.most_wei)?);
         let (fee_wei, tip_wei) = (small(plan.fee_wei)?, small(plan.tip_wei)?);
-        Some(Self { from: tx.caller, to: plan.to, nonce: tx.nonce, value, most_wei, fee_wei, tip_wei })
+        Some(Self { from, to: plan.to, nonce: asked.nonce, value, most_wei, fee_wei, tip_wei })
     }
 }
 

@@ -5,16 +5,18 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_consensus::Transaction as _;
+use alloy_eips::eip2718::Typed2718;
+use alloy_primitives::{Address, Bytes, U256};
 use revm::{
     context::{
-        BlockEnv, Cfg, CfgEnv, JournalTr, Transaction, TxEnv,
+        BlockEnv, Cfg, CfgEnv, JournalTr, TxEnv,
         journaled_state::JournalLoadError,
         result::{ExecutionResult, Output, ResultGas, SuccessReason},
     },
     primitives::hardfork::SpecId,
 };
-use sluice_types::{EMPTY_CODE_HASH, predeploys::FEE_VAULT};
+use sluice_types::{EMPTY_CODE_HASH, SignedTransaction, predeploys::FEE_VAULT};
 
 use crate::{engine::Payment, handler::Evm, journal::Journal, reader::Failed, table::seen};
 
@@ -31,7 +33,9 @@ pub(crate) fn execute(evm: &mut Evm<'_>, payment: Payment) -> Result<Option<Exec
         Payment::Deposit { .. } | Payment::Simulated => return Ok(None),
     };
     let context = &mut evm.ctx;
-    let Some(plan) = Plan::new(&context.tx, &context.block, &context.cfg, l1_fee_wei) else { return Ok(None) };
+    let Some(plan) = Plan::new(&Asked::from(&context.tx), &context.block, &context.cfg, l1_fee_wei) else {
+        return Ok(None);
+    };
     let journal = &mut context.journaled_state;
     // They are told to the journal with the first transaction that goes the long way.
     if journal.warm.precompiles.is_empty() || journal.warm.is_precompile(&plan.to) {
@@ -91,28 +95,77 @@ pub(crate) struct Plan {
     pub(crate) tip_wei: U256,
 }
 
+/// What a transaction asks for.
+pub(crate) struct Asked {
+    pub(crate) tx_type: u8,
+    /// `None` for a creation.
+    pub(crate) to: Option<Address>,
+    pub(crate) value: U256,
+    pub(crate) nonce: u64,
+    pub(crate) gas_limit: u64,
+    pub(crate) fee_cap_wei: u128,
+    pub(crate) tip_cap_wei: Option<u128>,
+    pub(crate) chain_id: Option<u64>,
+    /// It has neither input nor access list.
+    pub(crate) is_bare: bool,
+}
+
+impl From<&TxEnv> for Asked {
+    fn from(tx: &TxEnv) -> Self {
+        Self {
+            tx_type: tx.tx_type,
+            to: tx.kind.into_to(),
+            value: tx.value,
+            nonce: tx.nonce,
+            gas_limit: tx.gas_limit,
+            fee_cap_wei: tx.gas_price,
+            tip_cap_wei: tx.gas_priority_fee,
+            chain_id: tx.chain_id,
+            is_bare: tx.data.is_empty() && tx.access_list.0.is_empty(),
+        }
+    }
+}
+
+impl From<&SignedTransaction> for Asked {
+    fn from(signed: &SignedTransaction) -> Self {
+        Self {
+            tx_type: signed.ty(),
+            to: signed.to(),
+            value: signed.value(),
+            nonce: signed.nonce(),
+            gas_limit: signed.gas_limit(),
+            fee_cap_wei: signed.max_fee_per_gas(),
+            tip_cap_wei: signed.max_priority_fee_per_gas(),
+            chain_id: signed.chain_id(),
+            is_bare: signed.input().is_empty() && signed.access_list().is_none_or(|list| list.0.is_empty()),
+        }
+    }
+}
+
 impl Plan {
     /// `None` for anything that is not a plain transfer, or not certain to be valid.
-    pub(crate) fn new(tx: &TxEnv, block: &BlockEnv, cfg: &CfgEnv, l1_fee_wei: Option<U256>) -> Option<Self> {
-        let TxKind::Call(to) = tx.kind else { return None };
+    pub(crate) fn new(tx: &Asked, block: &BlockEnv, cfg: &CfgEnv, l1_fee_wei: Option<U256>) -> Option<Self> {
+        let to = tx.to?;
         let base_fee_wei = if cfg.spec.is_enabled_in(SpecId::LONDON) { u128::from(block.basefee) } else { 0 };
-        let plain = tx.data.is_empty()
-            && tx.access_list.0.is_empty()
+        let plain = tx.is_bare
             && cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON)
             && (tx.tx_type == 0 || (tx.tx_type <= 2 && cfg.spec.is_enabled_in(SpecId::LONDON)));
         let asked = !(cfg.is_nonce_check_disabled()
             || cfg.is_balance_check_disabled()
             || cfg.is_base_fee_check_disabled()
             || cfg.is_fee_charge_disabled());
-        let priced = tx.gas_price >= base_fee_wei && tx.gas_priority_fee.is_none_or(|tip| tip <= tx.gas_price);
+        let priced = tx.fee_cap_wei >= base_fee_wei && tx.tip_cap_wei.is_none_or(|tip| tip <= tx.fee_cap_wei);
         let limited = (TRANSFER_GAS..=cfg.tx_gas_limit_cap().min(block.gas_limit)).contains(&tx.gas_limit);
         let here = tx.chain_id == Some(cfg.chain_id) || (tx.tx_type == 0 && tx.chain_id.is_none());
         if !(plain && asked && priced && limited && here) || tx.nonce == u64::MAX {
             return None;
         }
         let l1_fee_wei = l1_fee_wei.unwrap_or_default();
-        let most_wei = tx.max_balance_spending().ok()?.checked_add(l1_fee_wei)?;
-        let price_wei = tx.effective_gas_price(base_fee_wei);
+        let most_gas_wei = u128::from(tx.gas_limit).checked_mul(tx.fee_cap_wei)?;
+        let most_wei = U256::from(most_gas_wei).checked_add(tx.value)?.checked_add(l1_fee_wei)?;
+        // EIP-1559: a transaction without a cap of the tip pays what it offers.
+        let tip_cap_wei = tx.tip_cap_wei.filter(|_| tx.tx_type == 2);
+        let price_wei = tip_cap_wei.map_or(tx.fee_cap_wei, |tip| tx.fee_cap_wei.min(base_fee_wei.saturating_add(tip)));
         let gas = U256::from(TRANSFER_GAS);
         Some(Self {
             to,

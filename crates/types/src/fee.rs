@@ -63,39 +63,47 @@ pub fn compressed_size_estimate(bytes: &[u8]) -> u64 {
 /// `P` must hold every position and one more; one that does not fit is not remembered.
 fn estimate<P: Copy + Default + TryFrom<usize> + TryInto<usize>>(bytes: &[u8]) -> u64 {
     let mut last = [P::default(); TABLE]; // position + 1; 0 = none
-    let (mut size, mut literals, mut at) = (0usize, 0usize, 0usize);
-    while at < bytes.len() {
-        let length = match bytes.get(at..at + MATCH_MIN) {
-            Some(&[a, b, c]) => {
-                let slot = &mut last[slot_of(a, b, c)];
-                let candidate = (*slot).try_into().unwrap_or_default();
-                // A position past u32 cannot be remembered; such a transaction is far above every size limit.
-                *slot = P::try_from(at + 1).unwrap_or_default();
-                match_length(bytes, candidate, at)
-            }
-            _ => 0,
-        };
-        if length >= MATCH_MIN {
-            size += if length <= 8 { 2 } else { 3 };
-            at += length;
-            literals = 0;
-        } else {
-            size += 1 + usize::from(literals.is_multiple_of(LITERALS_MAX));
-            literals += 1;
+    let (mut size, mut literals_from, mut at) = (0usize, 0usize, 0usize);
+    // The three bytes at `at`; the table is asked for each position, so that one byte moves in and another out.
+    let mut word = bytes.iter().take(MATCH_MIN - 1).fold(0, |word, byte| shifted(word, *byte));
+    while let Some(byte) = bytes.get(at + MATCH_MIN - 1) {
+        word = shifted(word, *byte);
+        let slot = &mut last[slot_of(word)];
+        let candidate = (*slot).try_into().unwrap_or_default();
+        // A position past u32 cannot be remembered; such a transaction is far above every size limit.
+        *slot = P::try_from(at + 1).unwrap_or_default();
+        let length = if candidate == 0 { 0 } else { match_length(bytes, candidate - 1, at) };
+        if length < MATCH_MIN {
             at += 1;
+            continue;
         }
+        size += literals_size(at - literals_from) + if length <= 8 { 2 } else { 3 };
+        at += length;
+        literals_from = at;
+        word = bytes[at..].iter().take(MATCH_MIN - 1).fold(0, |word, byte| shifted(word, *byte));
     }
-    size as u64
+    (size + literals_size(bytes.len() - literals_from)) as u64
 }
 
-fn slot_of(a: u8, b: u8, c: u8) -> usize {
-    let word = u32::from_be_bytes([0, a, b, c]);
+/// A run of literals costs one byte more for each token that it needs.
+fn literals_size(count: usize) -> usize {
+    count + count.div_ceil(LITERALS_MAX)
+}
+
+/// The last three bytes, when one more has come.
+fn shifted(word: u32, byte: u8) -> u32 {
+    (word << 8 | u32::from(byte)) & 0x00ff_ffff
+}
+
+fn slot_of(word: u32) -> usize {
     (word.wrapping_mul(2_654_435_769) >> 20) as usize % TABLE
 }
 
-/// How many bytes at `at` repeat those at `candidate - 1`; 0 when there is no candidate in the window.
-fn match_length(bytes: &[u8], candidate: usize, at: usize) -> usize {
-    let Some(from) = candidate.checked_sub(1).filter(|from| at - from <= WINDOW) else { return 0 };
+/// How many bytes at `at` repeat those at `from`; 0 when that is not in the window.
+fn match_length(bytes: &[u8], from: usize, at: usize) -> usize {
+    if at - from > WINDOW {
+        return 0;
+    }
     bytes[at..].iter().zip(&bytes[from..]).take(MATCH_MAX).take_while(|(a, b)| a == b).count()
 }
 
@@ -112,6 +120,47 @@ mod tests {
             (0u64..1000).flat_map(|i| alloy_primitives::keccak256(i.to_be_bytes()).0).take(1000).collect();
         let size = compressed_size_estimate(&noise);
         assert!((1000..1040).contains(&size), "{size}");
+    }
+
+    /// The protocol's rule, byte by byte and with a map.
+    fn by_the_rule(bytes: &[u8]) -> u64 {
+        let mut last = alloc::collections::BTreeMap::new();
+        let (mut size, mut literals, mut at) = (0, 0, 0);
+        while at < bytes.len() {
+            let length = bytes.get(at..at + 3).map_or(0, |start| {
+                let word = u32::from_be_bytes([0, start[0], start[1], start[2]]);
+                let before: Option<usize> = last.insert(word.wrapping_mul(2_654_435_769) >> 20, at);
+                let repeats =
+                    |from: usize| (0..264.min(bytes.len() - at)).take_while(move |i| bytes[from + i] == bytes[at + i]);
+                before.filter(|from| at - from <= 8192).map_or(0, |from| repeats(from).count())
+            });
+            (size, literals, at) = match length {
+                0..3 => (size + 1 + u64::from(literals % 32 == 0), literals + 1, at + 1),
+                3..=8 => (size + 2, 0, at + length),
+                _ => (size + 3, 0, at + length),
+            };
+        }
+        size
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_estimate_is_the_rule_s(
+            pieces in proptest::collection::vec((proptest::collection::vec(0u8..4, 0..60), 0usize..400), 0..40),
+            noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600),
+        ) {
+            // Short alphabets and repeats of what came before, near and far, between noise.
+            let mut bytes = noise.clone();
+            for (piece, back) in pieces {
+                bytes.extend(piece);
+                let from = bytes.len().saturating_sub(back);
+                bytes.extend_from_within(from..);
+                bytes.truncate(20_000);
+            }
+            bytes.extend(&noise);
+            proptest::prop_assert_eq!(compressed_size_estimate(&bytes), by_the_rule(&bytes));
+            proptest::prop_assert_eq!(compressed_size_estimate(&noise), by_the_rule(&noise));
+        }
     }
 
     #[test]

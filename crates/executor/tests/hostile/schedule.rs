@@ -99,7 +99,7 @@ pub fn settle(plan: &Plan<'_>, state: &MapState, workers: usize) -> Option<Outco
     let mut lane = Lane::new(plan, 0, &reader, &mut workspace);
     let mut committer = Committer::new(plan, 1, LedgerMemory::default());
     committer.start(plan, &mut lane).expect("a map does not fail");
-    let transfers = plan.transfers_at_end();
+    let transfers = plan.transfers_at_end(0..plan.len());
     committer.execute(plan, 0..transfers.start, &mut lane).expect("a map does not fail");
     let bulk = Bulk::new(plan, transfers.clone(), &committer, workers);
     let middle = transfers.start.midpoint(transfers.end);
