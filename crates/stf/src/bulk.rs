@@ -9,7 +9,6 @@
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-use alloy_consensus::Transaction as _;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, U256};
 use revm::context::{BlockEnv, CfgEnv};
@@ -167,16 +166,10 @@ impl<'p> Bulk<'p> {
     }
 
     fn transfer(&self, index: usize, encoded: &mut Vec<u8>) -> Option<(Transfer, Receipt)> {
-        let base_fee_wei = self.plan.base_fee_wei;
-        match self.plan.work {
+        let (from, asked, l1_fee_wei) = match self.plan.work {
             Work::Ethereum { transactions, .. } => {
                 let tx = &transactions[index];
-                let asked = Asked::from(tx);
-                let plan = transfer::Plan::new(&asked, &self.env, &self.cfg, None)?;
-                let price_wei = revm::context::Transaction::effective_gas_price(tx, base_fee_wei.into());
-                let paid = Paid { effective_gas_price: U256::from(price_wei), l1_fee_wei: U256::ZERO };
-                let receipt = receipt(tx.tx_type, tx.nonce, paid, transfer::success());
-                Some((Transfer::new(tx.caller, &asked, &plan)?, receipt))
+                (tx.caller, Asked::from(tx), None)
             }
             Work::Rollup { config, input, .. } => {
                 let InputTransaction { sender, transaction: Transaction::Signed(signed) } = &input.transactions[index]
@@ -186,14 +179,14 @@ impl<'p> Bulk<'p> {
                 encoded.clear();
                 signed.encode_2718(encoded);
                 let l1_fee_wei = l1_data_fee(encoded, &input.l1_origin, &config.l1_fee);
-                let asked = Asked::from(signed);
-                let plan = transfer::Plan::new(&asked, &self.env, &self.cfg, Some(l1_fee_wei))?;
-                let price_wei = signed.effective_gas_price(Some(base_fee_wei));
-                let paid = Paid { effective_gas_price: U256::from(price_wei), l1_fee_wei };
-                let receipt = receipt(asked.tx_type, asked.nonce, paid, transfer::success());
-                Some((Transfer::new(*sender, &asked, &plan)?, receipt))
+                (*sender, Asked::from(signed), Some(l1_fee_wei))
             }
-        }
+        };
+        let plan = transfer::Plan::new(&asked, &self.env, &self.cfg, l1_fee_wei)?;
+        let l1_fee_wei = l1_fee_wei.unwrap_or_default();
+        let paid = Paid { effective_gas_price: U256::from(plan.price_wei), l1_fee_wei };
+        let receipt = receipt(asked.tx_type, asked.nonce, paid, transfer::success());
+        Some((Transfer::new(from, &asked, &plan)?, receipt))
     }
 
     /// Settles the accounts of one part. `None` when not every transfer is certain to succeed.

@@ -89,6 +89,8 @@ pub(crate) struct Plan {
     pub(crate) to: Address,
     /// What the sender must have.
     pub(crate) most_wei: U256,
+    /// What it pays for a unit of gas.
+    pub(crate) price_wei: u128,
     /// What it pays beside the value.
     pub(crate) fee_wei: U256,
     /// The beneficiary's part of that.
@@ -170,6 +172,7 @@ impl Plan {
         Some(Self {
             to,
             most_wei,
+            price_wei,
             fee_wei: U256::from(price_wei) * gas + l1_fee_wei,
             tip_wei: U256::from(price_wei - base_fee_wei) * gas,
         })
