@@ -2,13 +2,13 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256};
 use parking_lot::Mutex;
 use sluice_ordering::{Reason, Round};
 use sluice_store::Store;
 use sluice_types::{
     Height, InboxMessage, L1Number, L1Origin, L2Number, MessageIndex, MessageKind, OrderedBlock, RollupId,
-    RollupSection, inbox_gas,
+    RollupSection, inbox_gas, keccak256,
 };
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Bytes, keccak256};
-use sluice_types::{InputTransaction, Transaction};
+use alloy_primitives::Bytes;
+use sluice_types::{InputTransaction, Transaction, keccak256};
 
 use crate::{handle::Shared, pipeline::Decided, pool::PoolTransaction};
 

@@ -6,9 +6,9 @@
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;
-use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, StateChanges};
+use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, StateChanges, keccak256};
 
 use crate::table::{Moment, NONE, start_of};
 

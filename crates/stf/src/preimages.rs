@@ -5,7 +5,7 @@
 
 use alloc::{boxed::Box, vec};
 
-use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
+use alloy_primitives::{B256, KECCAK256_EMPTY, U256};
 use revm::{
     context_interface::Host,
     interpreter::{
@@ -13,6 +13,7 @@ use revm::{
         interpreter_types::{InterpreterTypes, MemoryTr, StackTr},
     },
 };
+use sluice_types::keccak256;
 
 /// Length of the preimages that are kept: a mapping's key and its slot.
 const PREIMAGE_SIZE_BYTES: usize = 64;

@@ -9,11 +9,9 @@ use core::ops::Range;
 use alloy_primitives::{B256, Bytes};
 use alloy_rlp::Header;
 use alloy_trie::{Nibbles, nodes::RlpNode};
+use sluice_types::Keccak;
 
-use crate::{
-    keccak::Keccak,
-    node::{Branch, EMPTY_CHILD, HASH_HEADER, HASH_REFERENCE_BYTES, KEY_NIBBLES},
-};
+use crate::node::{Branch, EMPTY_CHILD, HASH_HEADER, HASH_REFERENCE_BYTES, KEY_NIBBLES};
 
 /// Room of the first chunk. Most blocks are small.
 const CHUNK_SIZE_BYTES_MIN: usize = 4 << 10;

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use alloy_primitives::{B256, U256};
-use sluice_types::{Account, StateChanges};
+use sluice_types::{Account, Keccak, StateChanges};
 
-use crate::{Error, keccak::Keccak};
+use crate::Error;
 
 /// A block's changes, sorted by the hashes of addresses and slots.
 ///

@@ -32,7 +32,6 @@ mod change;
 mod changes;
 mod error;
 mod hashed;
-mod keccak;
 mod naive;
 mod node;
 mod ordered;

@@ -4,11 +4,9 @@ use alloc::vec::Vec;
 
 use alloy_primitives::B256;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
+use sluice_types::Keccak;
 
-use crate::{
-    arena::{Arena, LeafValue, Reference},
-    keccak::Keccak,
-};
+use crate::arena::{Arena, LeafValue, Reference};
 
 /// Root of the trie that maps the RLP of each index to the value there.
 ///

@@ -6,11 +6,11 @@ use alloy_primitives::B256;
 #[cfg(feature = "std")]
 use alloy_primitives::Bytes;
 use alloy_trie::Nibbles;
+use sluice_types::Keccak;
 
 use crate::{
     TrieChanges,
     arena::{Arena, LeafValue, NodeId, Reference},
-    keccak::Keccak,
     node::Branch,
 };
 
@@ -223,7 +223,7 @@ impl Output {
     /// Hashes everything, so that this can be joined to another.
     #[cfg(feature = "std")]
     pub(crate) fn into_part(mut self) -> Part {
-        let nodes = core::mem::replace(&mut self.arena, Arena::new(Keccak::Scalar)).finish();
+        let nodes = core::mem::replace(&mut self.arena, Arena::new(Keccak::default())).finish();
         for entry in self.entries.iter_mut().flatten() {
             if let Fate::Node(id) = entry.fate {
                 entry.fate = Fate::Stored(nodes.rlp(id));

@@ -3,14 +3,13 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::convert::Infallible;
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::Decodable;
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-use sluice_types::{Account, EMPTY_CODE_HASH, Header, StateRead};
+use sluice_types::{Account, EMPTY_CODE_HASH, Header, Keccak, StateRead, keccak256};
 
 use crate::{
     Error, NodeRead, Witness,
-    keccak::Keccak,
     read::{account_leaf, storage_at},
 };
 

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_trie::EMPTY_ROOT_HASH;
-use sluice_types::Account;
+use sluice_types::{Account, keccak256};
 
 use crate::{
     Error, NodeRead,

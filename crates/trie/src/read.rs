@@ -1,7 +1,8 @@
 //! Walking down to one key.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+use sluice_types::keccak256;
 
 use crate::{
     AccountLeaf, Error, NodeRead,

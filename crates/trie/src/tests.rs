@@ -2,7 +2,6 @@
 
 mod blocks;
 mod hostile;
-mod keccak;
 mod proof;
 mod vectors;
 mod witness;

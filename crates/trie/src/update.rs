@@ -1,11 +1,10 @@
 //! Applying a block's changes: the doors.
 
 use alloy_primitives::B256;
-use sluice_types::StateChanges;
+use sluice_types::{Keccak, StateChanges};
 
 use crate::{
     HashedChanges, NodeRead, TrieChanges,
-    keccak::Keccak,
     output::Output,
     read::{Read, Trie},
     spread::{Alone, Spread},

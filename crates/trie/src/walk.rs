@@ -7,13 +7,13 @@
 
 use alloy_primitives::{B256, Bytes};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles, nodes::RlpNode};
+use sluice_types::Keccak;
 
 use crate::{
     NodeRead,
     arena::{NodeId, Reference},
     change::{Change, NewValue, common, nibble, prefix, puts},
     hashed::SlotEntry,
-    keccak::Keccak,
     node::{Branch, EMPTY_CHILD, Node},
     output::{Child, Output, Slot, Subtree},
     read::{Read, Trie},

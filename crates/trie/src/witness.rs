@@ -6,10 +6,10 @@ use alloc::{
 };
 use core::cell::RefCell;
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{Encodable, Header, RlpEncodable};
 use alloy_trie::{EMPTY_ROOT_HASH, Nibbles};
-use sluice_types::StateChanges;
+use sluice_types::{StateChanges, keccak256};
 
 use crate::{
     Error, NodeRead,

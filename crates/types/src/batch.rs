@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, B256, keccak256};
+use alloy_primitives::{Address, B256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
-use crate::{BatchIndex, L1Number, L2Number, MessageIndex, SignedTransaction};
+use crate::{BatchIndex, L1Number, L2Number, MessageIndex, SignedTransaction, keccak256};
 
 /// Most blobs that one batch may carry, because one L1 transaction takes no more (EIP-7594).
 pub const BATCH_BLOBS_MAX: usize = 6;

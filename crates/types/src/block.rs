@@ -8,13 +8,13 @@ use alloy_consensus::{
     constants::{EMPTY_ROOT_HASH, EMPTY_WITHDRAWALS},
 };
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     BlockAccessList, ChainConfig, L1Number, L2Number, MessageIndex, Receipt, StateChanges, Transaction,
-    receipt::receipts_root_and_bloom, transaction::ordered_root,
+    keccak::keccak256, receipt::receipts_root_and_bloom, transaction::ordered_root,
 };
 
 /// The facts of an L1 block that L2 blocks building on it may read.

@@ -1,9 +1,9 @@
 //! Messages from L1: the queue of the `Inbox` contract as the L2 sees it.
 
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 
-use crate::{DepositTransaction, L1Number, MessageIndex, RollupId};
+use crate::{DepositTransaction, L1Number, MessageIndex, RollupId, keccak256};
 
 /// Offset added to the address of an L1 contract when it sends a message, so that it cannot pose as an L2 account.
 const ALIAS_OFFSET: U256 = U256::from_limbs([0x1111, 0, 0x1111_0000, 0]);

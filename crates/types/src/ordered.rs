@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
 
-use crate::{Height, L1Number, L2Number, RollupId};
+use crate::{Height, L1Number, L2Number, RollupId, keccak256};
 
 /// So many blocks are above the one that names the next epoch, and then its committee takes over. Enough for everybody to know it
 /// before it happens.

@@ -1,12 +1,13 @@
 //! Receipts: what a transaction did.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use alloy_consensus::constants::EIP4844_TX_TYPE_ID;
-use alloy_primitives::{Address, B256, Bloom, Log, U256};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Log, U256};
 use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
 
-use crate::OrderedRoot;
+use crate::{Keccak, OrderedRoot};
 
 /// What one executed transaction did.
 ///
@@ -67,11 +68,25 @@ impl Receipt {
     }
 }
 
+/// What the bloom of a receipt holds.
+///
+/// Source: Yellow Paper, 4.4.3.
+fn bloom_inputs(receipt: &Receipt) -> impl Iterator<Item = &[u8]> {
+    receipt
+        .logs
+        .iter()
+        .flat_map(|log| iter::once(log.address.as_slice()).chain(log.topics().iter().map(B256::as_slice)))
+}
+
 /// Root of the trie of consensus-encoded receipts, and the bloom of all their logs.
 pub(crate) fn receipts_root_and_bloom(receipts: &[Receipt], ordered_root: OrderedRoot) -> (B256, Bloom) {
+    let inputs: Vec<&[u8]> = receipts.iter().flat_map(bloom_inputs).collect();
+    let mut hashes = Keccak::detect().hash_all(&inputs).into_iter();
     let mut all = Bloom::ZERO;
     let encode = |receipt: &Receipt| {
-        let (bloom, mut out) = (receipt.bloom(), Vec::new());
+        let (mut bloom, mut out) = (Bloom::ZERO, Vec::new());
+        let own = hashes.by_ref().take(bloom_inputs(receipt).count());
+        own.for_each(|hash| bloom.accrue(BloomInput::Hash(hash)));
         receipt.encode_with(&bloom, &mut out);
         all |= bloom;
         out

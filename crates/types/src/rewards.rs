@@ -2,9 +2,11 @@
 
 use alloc::vec::Vec;
 
-use alloy_primitives::{B256, U256, keccak256};
+use alloy_primitives::{B256, U256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
+
+use crate::keccak256;
 
 /// What one seat did in an epoch: a leaf of the record's tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, RlpEncodable, RlpDecodable)]

@@ -2,9 +2,11 @@
 
 use alloc::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, Bytes, U256, b256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, b256};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 use litemap::LiteMap;
+
+use crate::keccak256;
 
 /// Keccak of no bytes.
 pub const EMPTY_CODE_HASH: B256 = b256!("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470");

@@ -6,11 +6,11 @@ use alloy_consensus::{
     EthereumTxEnvelope, Transaction as _, TxEip4844, TxType, Typed2718, transaction::SignerRecoverable,
 };
 use alloy_eips::eip2718::{Decodable2718, Encodable2718};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy_rlp::{BufMut, Decodable, Encodable, RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, keccak256};
 
 /// EIP-2718 type byte of [`DepositTransaction`].
 ///

@@ -1,13 +1,14 @@
 //! Laws of the nouns, at the crate's door.
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip7702, TxLegacy};
-use alloy_primitives::{Address, B256, Bytes, Log, LogData, Signature, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Log, LogData, Signature, TxKind, U256, keccak256};
 use alloy_rlp::{Decodable, Encodable};
 use proptest::prelude::*;
 use sluice_types::{
-    BatchHeader, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, EpochRecord, Error, FinalityRung, Heads,
-    InboxMessage, L1Contracts, L1FeeParams, L1Number, L1Sequencers, L2Number, MessageIndex, MessageKind, Receipt,
-    RewardEntry, RollupId, SignedTransaction, Transaction, alias_l1_address, inbox_inputs, reward_proof, undo_l1_alias,
+    BatchHeader, BlockInput, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, EpochRecord, Error, FinalityRung, Heads,
+    InboxMessage, L1Contracts, L1FeeParams, L1Number, L1Origin, L1Sequencers, L2Number, MessageIndex, MessageKind,
+    Outcome, Receipt, RewardEntry, RollupId, SealedBlock, SignedTransaction, Transaction, alias_l1_address,
+    inbox_inputs, reward_proof, undo_l1_alias,
 };
 
 fn config() -> ChainConfig {
@@ -263,6 +264,54 @@ fn receipts_encode_as_on_ethereum() {
         let mut stored = Vec::new();
         receipt.encode(&mut stored);
         assert_eq!(Receipt::decode_stored(&stored).unwrap(), receipt);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_sealed_block_has_the_receipts_root_and_the_bloom_that_ethereum_has(
+        logs in prop::collection::vec(prop::collection::vec((any::<[u8; 20]>(), 0usize..=4, any::<u8>()), 0..4), 0..12),
+    ) {
+        let log = |(address, topics, byte): (_, usize, u8)| {
+            let topics = (0..topics).map(|topic| keccak256([topic.to_be_bytes().as_slice(), &[byte]].concat())).collect();
+            Log { address: Address::from(address), data: LogData::new_unchecked(topics, Bytes::from(vec![byte; 40])) }
+        };
+        let receipts = (1..).zip(logs).map(|(place, logs)| Receipt {
+            tx_type: 2,
+            success: true,
+            cumulative_gas_used: 21_000 * place,
+            gas_used: 21_000,
+            effective_gas_price: U256::ONE,
+            l1_fee_wei: U256::ZERO,
+            sender_nonce: 0,
+            contract_address: Address::ZERO,
+            logs: logs.into_iter().map(log).collect(),
+        });
+        let outcome = Outcome { receipts: receipts.collect(), ..Outcome::default() };
+        let input = BlockInput {
+            number: L2Number(1),
+            timestamp: 1_700_000_001,
+            l1_origin: L1Origin::default(),
+            beneficiary: Address::ZERO,
+            inbox_count: MessageIndex(0),
+            transactions: Vec::new(),
+            inbox_transactions: 0,
+        };
+        let header = SealedBlock::seal(&config(), B256::ZERO, input, &outcome, B256::ZERO).block.header;
+        let theirs: Vec<_> = outcome.receipts.iter().map(|receipt| {
+            let status = receipt.success.into();
+            alloy_consensus::ReceiptEnvelope::from_typed(
+                alloy_consensus::TxType::Eip1559,
+                alloy_consensus::Receipt {
+                    status,
+                    cumulative_gas_used: receipt.cumulative_gas_used,
+                    logs: receipt.logs.clone(),
+                },
+            )
+        }).collect();
+        prop_assert_eq!(header.receipts_root, alloy_consensus::proofs::calculate_receipt_root(&theirs));
+        let bloom = theirs.iter().fold(Bloom::ZERO, |bloom, receipt| bloom | *receipt.logs_bloom());
+        prop_assert_eq!(header.logs_bloom, bloom);
     }
 }
 

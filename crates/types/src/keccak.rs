@@ -1,11 +1,12 @@
-//! Keccak-256 of many messages at once.
+//! Keccak-256, of one message or of many at once.
 //!
-//! A trie update hashes thousands of nodes that do not depend on each other. Vector units run the permutation on four or eight
-//! of them in the time of little more than one.
+//! A trie update hashes thousands of nodes that do not depend on each other: vector units run the permutation on four or eight of them
+//! in the time of little more than one. With AVX-512 also one message alone is hashed quicker in vector registers than in the
+//! others, because there a whole state has room.
 
 use alloc::{vec, vec::Vec};
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::B256;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod lanes;
@@ -18,10 +19,19 @@ const RATE_BYTES: usize = 136;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 const RATE_WORDS: usize = RATE_BYTES / 8;
 
-/// What hashes: the widest unit that the machine has.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Keccak {
+/// The Keccak-256 hash of a message, by the best unit that this machine has.
+pub fn keccak256(message: impl AsRef<[u8]>) -> B256 {
+    Keccak::detect().hash(message.as_ref())
+}
+
+/// What hashes. All units give the same hashes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keccak(Unit);
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Unit {
     /// One message at a time.
+    #[default]
     Scalar,
     /// Four at a time.
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -32,45 +42,60 @@ pub(crate) enum Keccak {
 }
 
 impl Keccak {
-    /// The best that this machine has. All give the same hashes.
-    pub(crate) fn detect() -> Self {
+    /// The best that this machine has.
+    #[inline]
+    pub fn detect() -> Self {
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         {
             if let Some(unit) = Avx512::detect() {
-                return Self::Avx512(unit);
+                return Self(Unit::Avx512(unit));
             }
             if let Some(unit) = Avx2::detect() {
-                return Self::Avx2(unit);
+                return Self(Unit::Avx2(unit));
             }
         }
-        Self::Scalar
+        Self(Unit::Scalar)
     }
 
-    /// Everything that this machine has.
-    #[cfg(test)]
-    pub(crate) fn all() -> Vec<Self> {
+    /// Everything that this machine has, to hold one to the other.
+    pub fn all() -> Vec<Self> {
         #[allow(unused_mut, reason = "other machines have nothing to add")]
-        let mut all = vec![Self::Scalar];
+        let mut all = vec![Self(Unit::Scalar)];
         #[cfg(all(feature = "std", target_arch = "x86_64"))]
         {
-            all.extend(Avx2::detect().map(Self::Avx2));
-            all.extend(Avx512::detect().map(Self::Avx512));
+            all.extend(Avx2::detect().map(|unit| Self(Unit::Avx2(unit))));
+            all.extend(Avx512::detect().map(|unit| Self(Unit::Avx512(unit))));
         }
         all
     }
 
+    /// The hash of one message.
+    #[inline]
+    pub fn hash(self, message: &[u8]) -> B256 {
+        match self.0 {
+            #[cfg(all(feature = "std", target_arch = "x86_64"))]
+            Unit::Avx512(unit) => {
+                let mut hash = [B256::ZERO];
+                absorb(&[message], &mut hash, |state| unit.permute_one(state));
+                hash[0]
+            }
+            // Four lanes are slower for one message than none.
+            _ => alloy_primitives::keccak256(message),
+        }
+    }
+
     fn lanes(self) -> usize {
-        match self {
-            Self::Scalar => 1,
+        match self.0 {
+            Unit::Scalar => 1,
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Self::Avx2(_) => Avx2::LANES,
+            Unit::Avx2(_) => Avx2::LANES,
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Self::Avx512(_) => Avx512::LANES,
+            Unit::Avx512(_) => Avx512::LANES,
         }
     }
 
     /// The hashes of all messages, in their order.
-    pub(crate) fn hash_all(self, messages: &[&[u8]]) -> Vec<B256> {
+    pub fn hash_all(self, messages: &[&[u8]]) -> Vec<B256> {
         let mut hashes = vec![B256::ZERO; messages.len()];
         let permutations = |message: &[u8]| message.len() / RATE_BYTES + 1;
         let is_uniform = messages.windows(2).all(|pair| permutations(pair[0]) == permutations(pair[1]));
@@ -101,14 +126,13 @@ impl Keccak {
 
     /// Hashes at most as many messages as there are lanes, all of the same number of permutations.
     fn hash_some(self, messages: &[&[u8]], hashes: &mut [B256]) {
-        match self {
-            // One message alone is no slower without lanes.
-            _ if messages.len() == 1 => hashes[0] = keccak256(messages[0]),
-            Self::Scalar => unreachable!("one lane takes one message"),
+        match self.0 {
+            _ if messages.len() == 1 => hashes[0] = self.hash(messages[0]),
+            Unit::Scalar => unreachable!("one lane takes one message"),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Self::Avx2(unit) => absorb(messages, hashes, |state| unit.permute(state)),
+            Unit::Avx2(unit) => absorb(messages, hashes, |state| unit.permute(state)),
             #[cfg(all(feature = "std", target_arch = "x86_64"))]
-            Self::Avx512(unit) => absorb(messages, hashes, |state| unit.permute(state)),
+            Unit::Avx512(unit) => absorb(messages, hashes, |state| unit.permute(state)),
         }
     }
 }

@@ -1,17 +1,22 @@
-//! Hashing many messages at once gives what hashing each alone gives, whatever does it.
+//! A message has the hash that a plain implementation gives it, whatever unit hashes it, alone or with others.
 
 use alloy_primitives::{B256, keccak256};
 use proptest::prelude::*;
 
-use crate::keccak::Keccak;
+use sluice_types::Keccak;
 
 fn equals_one_at_a_time(messages: &[Vec<u8>]) {
     let expected: Vec<B256> = messages.iter().map(keccak256).collect();
     let messages: Vec<&[u8]> = messages.iter().map(|message| &message[..]).collect();
     for keccak in Keccak::all() {
         assert_eq!(keccak.hash_all(&messages), expected, "{keccak:?}");
+        messages
+            .iter()
+            .zip(&expected)
+            .for_each(|(message, hash)| assert_eq!(keccak.hash(message), *hash, "{keccak:?}"));
     }
     assert_eq!(Keccak::detect().hash_all(&messages), expected);
+    messages.iter().zip(&expected).for_each(|(message, hash)| assert_eq!(sluice_types::keccak256(message), *hash));
 }
 
 /// Bytes that differ by seed and position.

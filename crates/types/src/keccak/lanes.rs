@@ -1,12 +1,14 @@
-//! The Keccak-f\[1600\] permutation on several states at once: the one place with `unsafe` (ADR 8).
+//! The Keccak-f\[1600\] permutation on one state or several at once: the one place with `unsafe` (ADR 8).
 //!
 //! Two things here are unsafe, and nothing else is: calling a function that is compiled for instructions which not every
 //! machine has, and viewing arrays of words as vectors. A unit can only be had from `detect`, so whoever has one may call.
 #![allow(unsafe_code, reason = "vector instructions that are chosen at run time; see docs/adr/0008-batched-keccak.md")]
 
 use core::arch::x86_64::{
-    __m256i, __m512i, _mm256_andnot_si256, _mm256_or_si256, _mm256_set1_epi64x, _mm256_slli_epi64, _mm256_srli_epi64,
-    _mm256_xor_si256, _mm512_rol_epi64, _mm512_set1_epi64, _mm512_ternarylogic_epi64, _mm512_xor_si512,
+    __m256i, __m512i, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_rol_epi64, _mm_set1_epi64x, _mm_setzero_si128,
+    _mm_ternarylogic_epi64, _mm_xor_si128, _mm256_andnot_si256, _mm256_or_si256, _mm256_set1_epi64x, _mm256_slli_epi64,
+    _mm256_srli_epi64, _mm256_xor_si256, _mm512_rol_epi64, _mm512_set1_epi64, _mm512_ternarylogic_epi64,
+    _mm512_xor_si512,
 };
 
 /// 64-bit words of a state.
@@ -154,7 +156,7 @@ fn permute_avx2(state: &mut [[u64; Avx2::LANES]; STATE_WORDS]) {
     *state = unsafe { core::mem::transmute::<[__m256i; STATE_WORDS], [[u64; Avx2::LANES]; STATE_WORDS]>(a) };
 }
 
-/// Eight states at a time.
+/// Eight states at a time, or one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
@@ -162,8 +164,10 @@ impl Avx512 {
     pub(super) const LANES: usize = 8;
 
     /// The unit, if this machine has it.
+    #[inline]
     pub(super) fn detect() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx512f").then_some(Self(()))
+        let is_here = std::arch::is_x86_feature_detected!("avx512f") && std::arch::is_x86_feature_detected!("avx512vl");
+        is_here.then_some(Self(()))
     }
 
     /// Permutes the states.
@@ -171,29 +175,56 @@ impl Avx512 {
         // SAFETY: `self` exists, so `detect` has found AVX-512F.
         unsafe { permute_avx512(state) }
     }
+
+    /// Permutes one state.
+    pub(super) fn permute_one(self, state: &mut [[u64; 1]; STATE_WORDS]) {
+        // SAFETY: `self` exists, so `detect` has found AVX-512F and AVX-512VL.
+        unsafe { permute_one_avx512(state) }
+    }
+}
+
+/// The rounds on `$a` with the instructions of AVX-512, whatever the vectors' width.
+macro_rules! rounds_avx512 {
+    ($a:ident, $splat:ident, $xor:ident, $ternary:ident, $rotate:ident) => {
+        // The last number is the truth table of the three operands: 0x96 is a ^ b ^ c, 0xd2 is a ^ (!b & c).
+        macro_rules! xor3 {
+            ($x:expr, $y:expr, $z:expr) => {
+                $ternary::<0x96>($x, $y, $z)
+            };
+        }
+        macro_rules! chi {
+            ($x:expr, $y:expr, $z:expr) => {
+                $ternary::<0xd2>($x, $y, $z)
+            };
+        }
+        macro_rules! rol {
+            ($x:expr, $bits:literal) => {
+                $rotate::<$bits>($x)
+            };
+        }
+        rounds!($a, $splat, $xor, xor3, chi, rol);
+    };
 }
 
 #[target_feature(enable = "avx512f")]
 fn permute_avx512(state: &mut [[u64; Avx512::LANES]; STATE_WORDS]) {
-    // The last number is the truth table of the three operands: 0x96 is a ^ b ^ c, 0xd2 is a ^ (!b & c).
-    macro_rules! xor3 {
-        ($a:expr, $b:expr, $c:expr) => {
-            _mm512_ternarylogic_epi64::<0x96>($a, $b, $c)
-        };
-    }
-    macro_rules! chi {
-        ($a:expr, $b:expr, $c:expr) => {
-            _mm512_ternarylogic_epi64::<0xd2>($a, $b, $c)
-        };
-    }
-    macro_rules! rol {
-        ($a:expr, $n:literal) => {
-            _mm512_rol_epi64::<$n>($a)
-        };
-    }
     // SAFETY: both are 1600 bytes, of which every pattern is a value of either.
     let mut a: [__m512i; STATE_WORDS] = unsafe { core::mem::transmute(*state) };
-    rounds!(a, _mm512_set1_epi64, _mm512_xor_si512, xor3, chi, rol);
+    rounds_avx512!(a, _mm512_set1_epi64, _mm512_xor_si512, _mm512_ternarylogic_epi64, _mm512_rol_epi64);
     // SAFETY: as above.
     *state = unsafe { core::mem::transmute::<[__m512i; STATE_WORDS], [[u64; Avx512::LANES]; STATE_WORDS]>(a) };
+}
+
+/// One word in each vector, of which there are 32: enough for a state, which the other registers are not.
+#[target_feature(enable = "avx512f,avx512vl")]
+fn permute_one_avx512(state: &mut [[u64; 1]; STATE_WORDS]) {
+    let mut a = [_mm_setzero_si128(); STATE_WORDS];
+    // Loops, because a closure is compiled as a function of its own.
+    for (vector, [word]) in a.iter_mut().zip(&*state) {
+        *vector = _mm_cvtsi64_si128(word.cast_signed());
+    }
+    rounds_avx512!(a, _mm_set1_epi64x, _mm_xor_si128, _mm_ternarylogic_epi64, _mm_rol_epi64);
+    for ([word], vector) in state.iter_mut().zip(a) {
+        *word = _mm_cvtsi128_si64(vector).cast_unsigned();
+    }
 }
