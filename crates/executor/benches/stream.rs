@@ -11,6 +11,7 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     hint::black_box,
+    iter,
     num::NonZeroUsize,
     sync::mpsc::sync_channel,
     thread,
@@ -98,13 +99,20 @@ fn one_after_another(executor: &Executor, stream: &[(MainnetBlock, Nodes)], in_p
 
 fn overlapping(executor: &Executor, stream: &[(MainnetBlock, Nodes)]) -> (Duration, Hashes) {
     let start = Instant::now();
-    let (executed, queue) = sync_channel::<(&Nodes, Outcome, Loan)>(WAITING_MAX);
+    let (executed, queue) = sync_channel::<(&Nodes, Outcome, Option<Loan>)>(WAITING_MAX);
     let hashes = thread::scope(|scope| {
         // On one core, as in a node that is executing meanwhile.
-        let sealing =
-            scope.spawn(move || queue.iter().map(|(nodes, outcome, _core)| seal(nodes, &outcome, false)).collect());
+        let lender = executor.lender();
+        let sealing = scope.spawn(move || {
+            let executed = iter::from_fn(|| lender.waiting(|| queue.recv()).ok());
+            let hash = |(nodes, outcome, core): (_, Outcome, Option<Loan>)| {
+                let _core = core.unwrap_or_else(|| lender.lend());
+                seal(nodes, &outcome, false)
+            };
+            executed.map(hash).collect()
+        });
         for (block, nodes) in stream {
-            executed.send((nodes, execute(executor, block), executor.lend())).expect("it listens");
+            executed.send((nodes, execute(executor, block), executor.lender().lend_to_waiting())).expect("it listens");
         }
         drop(executed);
         sealing.join().expect("sealing does not panic")

@@ -4,7 +4,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -22,17 +22,58 @@ const STACK_SIZE_BYTES: usize = 64 << 20;
 pub(crate) struct Crew {
     /// `None` where the caller works alone.
     others: Option<ThreadPool>,
-    loans: Arc<AtomicUsize>,
+    lender: Lender,
 }
 
-/// A core that works for somebody else until this is dropped; see [`Executor::lend`](crate::Executor::lend).
+/// Lends one of an executor's cores to a thread that needs it for something else: while there is a [`Loan`], one worker fewer begins
+/// with a block, and joins when the loan is over. Loans that overlap are of the same core.
+///
+/// More threads than cores would be slower than fewer workers: who is about to commit might be the one that has to wait.
+#[derive(Clone, Debug, Default)]
+pub struct Lender(Arc<Lending>);
+
+#[derive(Debug, Default)]
+struct Lending {
+    loans: AtomicUsize,
+    /// The other thread waits for something to do.
+    is_waiting: AtomicBool,
+}
+
+/// A core that works for somebody else until this is dropped; see [`Lender`].
 #[derive(Debug)]
 #[must_use = "dropping it gives the core back"]
-pub struct Loan(Arc<AtomicUsize>);
+pub struct Loan(Lender);
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.0.loans.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Lender {
+    /// Lends the core at once.
+    pub fn lend(&self) -> Loan {
+        self.0.loans.fetch_add(1, Ordering::Relaxed);
+        Loan(self.clone())
+    }
+
+    /// Lends the core to who waits, if it does, for what it is about to be given: it would be awake only after the next block has begun.
+    /// Who is busy borrows when it comes to it.
+    pub fn lend_to_waiting(&self) -> Option<Loan> {
+        self.0.is_waiting.load(Ordering::Relaxed).then(|| self.lend())
+    }
+
+    /// Gives what is waited for, and lets others see meanwhile that it is.
+    pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.0.is_waiting.store(true, Ordering::Relaxed);
+        let awaited = wait();
+        self.0.is_waiting.store(false, Ordering::Relaxed);
+        awaited
+    }
+
+    /// Cores that are lent: loans that overlap are of the same one.
+    fn lent(&self) -> usize {
+        self.0.loans.load(Ordering::Relaxed).min(1)
     }
 }
 
@@ -55,7 +96,7 @@ impl Crew {
                 )
                 .ok()
         });
-        Self { others, loans: Arc::default() }
+        Self { others, lender: Lender::default() }
     }
 
     /// How many there are, with the caller.
@@ -65,17 +106,11 @@ impl Crew {
 
     /// How many can begin something now, with the caller.
     pub(crate) fn free(&self) -> usize {
-        (self.size() - self.lent()).max(1)
+        (self.size() - self.lender.lent()).max(1)
     }
 
-    pub(crate) fn lend(&self) -> Loan {
-        self.loans.fetch_add(1, Ordering::Relaxed);
-        Loan(self.loans.clone())
-    }
-
-    /// Cores that are lent: loans that overlap are of the same one.
-    fn lent(&self) -> usize {
-        self.loans.load(Ordering::Relaxed).min(1)
+    pub(crate) fn lender(&self) -> Lender {
+        self.lender.clone()
     }
 
     /// Lets the caller do `own`, and as many others as are free the work of each of `seats`. `own` is given what lets the rest join who
@@ -91,7 +126,7 @@ impl Crew {
         others.in_place_scope(|scope| {
             let (work, about) = (&work, &about);
             own(&mut || {
-                while seats.len() > self.lent()
+                while seats.len() > self.lender.lent()
                     && let Some(seat) = seats.next()
                 {
                     about.fetch_add(1, Ordering::Relaxed);

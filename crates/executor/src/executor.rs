@@ -21,7 +21,7 @@ use crate::{
     block::{Block, Worker, lock},
     bulk,
     closing::Closing,
-    crew::{Crew, Loan},
+    crew::{Crew, Lender},
     cut::{Cut, SHARED_TIME_MIN, cut},
     estimate::{Estimates, transfers_time},
     list::Listed,
@@ -84,12 +84,9 @@ impl Executor {
         self.crew.size()
     }
 
-    /// Lends one of the cores to another thread, which needs it for something else: while there is such a loan, one worker fewer begins
-    /// with a block, and joins when the loan is over. Loans that overlap are of the same core.
-    ///
-    /// More threads than cores would be slower than fewer workers: who is about to commit might be the one that has to wait.
-    pub fn lend(&self) -> Loan {
-        self.crew.lend()
+    /// What lends one of the cores to another thread.
+    pub fn lender(&self) -> Lender {
+        self.crew.lender()
     }
 
     /// How long calls of a contract's function took, if any was seen. Waits while a block is being executed.

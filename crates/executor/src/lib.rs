@@ -41,7 +41,7 @@ mod sync;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use bulk::BULK_TRANSFERS_MIN;
-pub use crew::{Loan, WORKERS_MAX};
+pub use crew::{Lender, Loan, WORKERS_MAX};
 pub use cut::{LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use error::Error;
 pub use estimate::CALLS_KNOWN_MAX;

@@ -96,7 +96,7 @@ fn who_has_a_core_keeps_it_and_all_others_work() {
     assert_eq!(expected.executed.len(), usize::from(CALLS));
     for (workers, lent, at_most) in [(2, false, 2), (2, true, 1), (4, true, 3), (1, true, 1)] {
         let executor = executor(workers);
-        let loans = [lent.then(|| executor.lend()), lent.then(|| executor.lend())];
+        let loans = [lent.then(|| executor.lender().lend()), lent.then(|| executor.lender().lend())];
         let state = Watched::new(&world.state, None, None);
         let outcome = executor.execute(&world.config, &world.parent, &input, &state).unwrap();
         assert_eq!(outcome, expected);
@@ -118,10 +118,20 @@ fn a_core_that_is_given_back_during_a_block_is_used_for_the_rest() {
     let expected = world.run(input.transactions.clone());
     let executor = executor(2);
     let given_back = Some(address(1, CALLS / 4));
-    let state = Watched::new(&world.state, Some(executor.lend()), given_back);
+    let state = Watched::new(&world.state, Some(executor.lender().lend()), given_back);
     let outcome = executor.execute(&world.config, &world.parent, &input, &state).unwrap();
     assert_eq!(outcome, expected);
     assert_eq!(state.readers(), 2);
+}
+
+#[test]
+fn who_is_busy_borrows_when_it_comes_to_it() {
+    let executor = executor(2);
+    let lender = executor.lender();
+    assert!(lender.lend_to_waiting().is_none(), "nobody waits");
+    let lent = lender.waiting(|| executor.lender().lend_to_waiting());
+    assert!(lent.is_some(), "somebody waited");
+    assert!(lender.lend_to_waiting().is_none(), "nobody waits any more");
 }
 
 #[test]
@@ -132,7 +142,7 @@ fn transfers_at_the_end_of_a_block_are_settled_by_who_is_there() {
     let input = world.input(transfers.collect());
     let expected = world.run(input.transactions.clone());
     let executor = executor(2);
-    let _loan = executor.lend();
+    let _loan = executor.lender().lend();
     let state = Watched::new(&world.state, None, None);
     assert_eq!(executor.execute(&world.config, &world.parent, &input, &state).unwrap(), expected);
     assert_eq!(state.readers(), 1);

@@ -2,6 +2,7 @@
 //! recovered, and the one before is hashed and stored.
 
 use std::{
+    iter,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -10,7 +11,7 @@ use std::{
 };
 
 use sluice_derive::DerivedBlock;
-use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, Loan, hash_promise, recover_all};
+use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, Lender, Loan, hash_promise, recover_all};
 use sluice_store::{BlockCommit, Snapshot, Store, ordered_root};
 use sluice_types::{BlockInput, CommittedBatch, Outcome, SealedBlock, StateChanges, sender_of, unsealed_header};
 
@@ -32,8 +33,8 @@ struct Executed {
     before: Ahead<Snapshot>,
     /// Where its hash is wanted.
     hash: HashSender,
-    /// For who seals it.
-    core: Loan,
+    /// For who seals it, if it waits.
+    core: Option<Loan>,
 }
 
 /// Executes and commits the blocks, which follow the executed head. The last block of a batch is committed only when the batch's
@@ -48,10 +49,14 @@ pub(crate) fn execute_all(
 ) -> Result<(), Error> {
     let (recovered, inputs) = sync_channel(WAITING_MAX);
     let (executed, outcomes) = sync_channel(WAITING_MAX);
+    let lender = executor.lender();
     thread::scope(|scope| {
         let recovering = scope.spawn(|| recover_senders(batch, blocks, recovered));
         // The queue goes with the stage, so that whoever fills it sees when it is gone.
-        let committing = scope.spawn(move || outcomes.iter().try_for_each(|block| commit(store, batch, block)));
+        let committing = scope.spawn(move || {
+            let mut outcomes = iter::from_fn(|| lender.waiting(|| outcomes.recv()).ok());
+            outcomes.try_for_each(|block| commit((store, &lender), batch, block))
+        });
         let executing = execute(store, executor, inputs, executed);
         // A stage that finds the next one gone ends without an error. Later stages are at lower blocks.
         committing.join().expect("sealing does not panic")?;
@@ -101,7 +106,7 @@ fn execute(
         let changes = Arc::new(std::mem::take(&mut outcome.changes));
         let (hash, promise) = hash_promise();
         blocks.push(Arc::new(ExecutedBlock::new(number.0, changes.clone(), promise)));
-        let core = executor.lend();
+        let core = executor.lender().lend_to_waiting();
         if next.send(Executed { input, outcome, changes, before, hash, core }).is_err() {
             break;
         }
@@ -109,8 +114,9 @@ fn execute(
     Ok(())
 }
 
-fn commit(store: &Store, batch: &CommittedBatch, block: Executed) -> Result<(), Error> {
+fn commit((store, lender): (&Store, &Lender), batch: &CommittedBatch, block: Executed) -> Result<(), Error> {
     let Executed { input, mut outcome, changes, before, hash, core } = block;
+    let core = core.unwrap_or_else(|| lender.lend());
     let (number, parent) = (input.number, store.head_block());
     let failed = |reason: String| Error::Execute { block: number, reason };
     outcome.changes = StateChanges::clone(&changes);

@@ -42,8 +42,8 @@ pub(crate) struct Executed {
     pub(crate) before: Ahead<Snapshot>,
     /// Where its hash is wanted.
     pub(crate) hash: HashSender,
-    /// For who seals it.
-    pub(crate) core: Loan,
+    /// For who seals it, if it waits.
+    pub(crate) core: Option<Loan>,
     pub(crate) started: Instant,
 }
 
@@ -80,7 +80,8 @@ pub(crate) fn execute(
     let ordered = tip.ordered.after(ordered, hash);
     let tip = tip.after(store, ordered, (&input, &outcome), executed);
     timed("sequencer_pool_seconds", || tell_pool(shared, tip, &changes, &input, &outcome));
-    Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, core: executor.lend(), started }))
+    let core = executor.lender().lend_to_waiting();
+    Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, core, started }))
 }
 
 /// Moves the tip, and the pool with it.

@@ -7,7 +7,7 @@
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{SyncSender, sync_channel},
     },
     thread,
     time::Instant,
@@ -90,7 +90,7 @@ pub(crate) fn start(
         }
     })?;
 
-    let (sharing, failing) = (shared.clone(), failures.clone());
+    let (sharing, failing, lender) = (shared.clone(), failures.clone(), executor.lender());
     spawn("sluice-execute", EXECUTE_STACK_BYTES, move || {
         let mut hot = HotKeys::default();
         while let Ok(job) = ready_queue.recv() {
@@ -123,9 +123,11 @@ pub(crate) fn start(
         }
     })?;
 
-    let (mut sealer, failing) = (Sealer::new(shared.clone()), failures.clone());
+    let (mut sealer, failing) = (Sealer::new(shared.clone(), lender.clone()), failures.clone());
     spawn("sluice-seal", STACK_BYTES, move || {
-        serve(&executed_queue, &sealed, &failing, |block: Executed| sealer.seal(block).map(Some));
+        while let Ok(step) = lender.waiting(|| executed_queue.recv())
+            && advance(step, &sealed, &failing, |block: Executed| sealer.seal(block).map(Some))
+        {}
     })?;
 
     let sharing = shared.clone();
@@ -148,19 +150,6 @@ fn make_proposal(shared: &Shared, hot: &HotKeys, request: &Request) -> Result<Op
         *shared.proposed.lock() = proposal.transactions;
         proposal.block
     }))
-}
-
-fn serve<I, O>(
-    queue: &Receiver<Step<I>>,
-    next: &SyncSender<Step<O>>,
-    failures: &mpsc::Sender<Error>,
-    mut work: impl FnMut(I) -> Result<Option<O>, Error>,
-) {
-    while let Ok(step) = queue.recv() {
-        if !advance(step, next, failures, &mut work) {
-            return;
-        }
-    }
 }
 
 /// Takes a block through one stage; false when the stage must end. Who waits for the block hears nothing before the failure is told.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use sluice_executor::Lender;
 use sluice_store::{BlockCommit, Cores, Store, TrieChanges, ordered_root};
 use sluice_types::{L2Number, OrderedBlock, Outcome, SealedBlock, StateChanges};
 
@@ -26,6 +27,8 @@ pub(crate) struct Sealed {
 /// Seals blocks in order.
 pub(crate) struct Sealer {
     shared: Arc<Shared>,
+    /// Lends a core while a block is hashed.
+    lender: Lender,
     /// State root of the last block.
     state_root: B256,
     /// Hash of each block that may not be stored yet, and of the last one that is.
@@ -36,14 +39,15 @@ pub(crate) struct Sealer {
 
 impl Sealer {
     /// On a store on which nothing is executed yet.
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, lender: Lender) -> Self {
         let head = shared.store.head_block();
         let sealed = VecDeque::from([(head.number(), head.hash)]);
-        Self { shared, state_root: head.block.header.state_root, sealed, uncommitted: Vec::new() }
+        Self { shared, lender, state_root: head.block.header.state_root, sealed, uncommitted: Vec::new() }
     }
 
     pub(crate) fn seal(&mut self, block: Executed) -> Result<Sealed, Error> {
         let Executed { decided, input, mut outcome, changes, before, hash, core, started } = block;
+        let core = core.unwrap_or_else(|| self.lender.lend());
         let shared = self.shared.clone();
         let (store, number) = (&shared.store, input.number);
         self.check_agreement(store, &decided.block)?;
