@@ -11,7 +11,7 @@
 //! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
 
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::{mem::replace, ops::Range};
 
 use sluice_types::{BlockAccessList, Outcome, Receipt, StateChanges, StateRead};
 
@@ -227,17 +227,23 @@ impl Committer {
     /// Errors: a read failed.
     pub fn commit(&mut self, plan: &Plan<'_>, mut run: Run, lane: &mut Lane<'_>) -> Result<Committed, Error<Failed>> {
         let mut committed = Committed::default();
+        // What was kept since the lane last learnt. What it has executed itself, it knows.
+        let mut kept = 0;
         for place in 0..run.done.len() {
             if self.keep(plan, &mut run, place) {
-                committed.held += 1;
+                kept += 1;
                 continue;
             }
-            let commit = self.ledger.publish();
-            lane.learn(&commit);
-            committed.commits.push(commit);
+            if kept > 0 {
+                let commit = self.ledger.publish();
+                lane.learn(&commit);
+                committed.commits.push(commit);
+                committed.held += replace(&mut kept, 0);
+            }
             self.execute_one(plan, run.first + place, lane)?;
             committed.executed.push(run.first + place);
         }
+        committed.held += kept;
         committed.commits.push(self.ledger.publish());
         Ok(committed)
     }
