@@ -28,14 +28,46 @@ const COMMITS_PART_MAX: f64 = 0.5;
 /// Part of a block's time that may be calls each of which must wait for the one before it.
 const CHAIN_PART_MAX: f64 = 0.8;
 
+/// Time to wake the other workers, and to end together.
+const WAKING_TIME: Duration = Duration::from_micros(40);
+/// Part of a block's time that must be saved for sharing to be worth it, of this many.
+const SAVED_PART_MIN: u32 = 16;
+/// Time that sharing adds to each transaction, which must be handed over and committed, where workers are next to each other.
+const COMMIT_TIME: Duration = Duration::from_nanos(150);
+/// Lines of memory for which a committer waits, of each transaction. Measured: on cores that were 130 ns further apart, blocks of
+/// transfers took 500 ns longer for each.
+const COMMIT_LINES: u32 = 4;
+/// The same where a transaction's receipt is all that is handed over.
+const LISTED_LINES: u32 = 2;
+
 /// A block that is cut into runs.
 #[derive(Debug)]
 pub(crate) struct Cut {
     pub(crate) runs: Runs,
     /// Of all transactions, by one worker.
     pub(crate) time: Duration,
-    /// Several workers are quicker than one.
-    pub(crate) pays: bool,
+    /// Transactions in it.
+    count: usize,
+    /// Neither is most of it one chain, nor does committing take most of what several workers save.
+    is_wide: bool,
+}
+
+impl Cut {
+    /// So many workers, so far from each other, are quicker than one, though they must commit.
+    pub(crate) fn pays(&self, workers: usize, distance: impl FnOnce() -> Duration) -> bool {
+        self.is_wide && self.saves(workers, COMMIT_TIME + distance() * COMMIT_LINES)
+    }
+
+    /// The same where there is nothing to commit, since what each must do is on a list.
+    pub(crate) fn pays_from_list(&self, workers: usize, distance: Duration) -> bool {
+        self.saves(workers, distance * LISTED_LINES)
+    }
+
+    fn saves(&self, workers: usize, per_transaction: Duration) -> bool {
+        let count = u32::try_from(self.count).unwrap_or(u32::MAX);
+        let shared = self.time / u32::try_from(workers).unwrap_or(u32::MAX) + per_transaction * count + WAKING_TIME;
+        shared + self.time / SAVED_PART_MIN < self.time
+    }
 }
 
 /// Cuts transactions into runs. They grow shorter towards the end, and none reaches over one of `cuts`, which ascend; there are none
@@ -58,7 +90,7 @@ pub(crate) fn cut(
         in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
     };
     let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left));
-    let pays = pays(&expected);
+    let is_wide = is_wide(&expected);
     let is_listed = cuts.is_none();
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
     let (mut runs, mut times) = (Vec::new(), Vec::new());
@@ -89,11 +121,11 @@ pub(crate) fn cut(
         };
         Runs::long_ones_early(runs, &times, workers, is_sure)
     };
-    Cut { runs, time: Duration::from_nanos(all), pays }
+    Cut { runs, time: Duration::from_nanos(all), count: expected.len(), is_wide }
 }
 
-/// Several workers are quicker than one: neither is most of the block one chain, nor does committing take most of what they save.
-fn pays(expected: &[Expected]) -> bool {
+/// See [`Cut::is_wide`].
+fn is_wide(expected: &[Expected]) -> bool {
     let (mut all, mut committing, mut chain) = (0.0, 0.0, 0.0);
     for one in expected {
         let ns = one.call.ns as f64;

@@ -24,6 +24,8 @@ pub(crate) const WHOLE: u16 = 1 << 10;
 const COMMITS_MAX: u16 = WHOLE / 8 * 5;
 /// Calls that began early and were not as foreseen, of [`u16::MAX`], from which on they do not.
 const STRAYS_MAX: u16 = u16::MAX / 4;
+/// Of what speaks against sharing, one part in so many is forgotten with each block that one worker executes.
+const FORGOTTEN_PART: u16 = 256;
 /// What a call is taken for of which nothing is known yet.
 const COMMITS_UNKNOWN: u16 = WHOLE / 4;
 
@@ -149,9 +151,9 @@ impl Estimates {
         self.learn_run(plan, outcome, (&(0..plan.len()), took), |_, _, call| {
             // Slowly, so that sharing is tried again after many blocks: calls may do something else by then.
             if call.is_first_in(block) {
-                call.commits -= call.commits / 128;
-                call.clashes -= call.clashes / 128;
-                call.strays -= call.strays / 128;
+                call.commits -= call.commits / FORGOTTEN_PART;
+                call.clashes -= call.clashes / FORGOTTEN_PART;
+                call.strays -= call.strays / FORGOTTEN_PART;
             }
         });
     }

@@ -23,6 +23,7 @@ use crate::{
     closing::Closing,
     crew::{Crew, Lender},
     cut::{Cut, SHARED_TIME_MIN, cut},
+    distance::Distance,
     estimate::{Estimates, transfers_time},
     list::Listed,
 };
@@ -46,6 +47,7 @@ struct Kept {
     estimates: Estimates,
     /// Where the next block must be cut.
     cuts: Vec<usize>,
+    distance: Distance,
 }
 
 impl std::fmt::Debug for Kept {
@@ -128,7 +130,7 @@ impl Executor {
     pub fn execute_plan<S: StateRead + Sync>(&self, plan: &Plan<'_>, state: &S) -> Result<Outcome, Error<S::Error>> {
         // A panic elsewhere cannot leave anything wrong behind: memory is emptied before use, and code is complete when inserted.
         let mut kept = lock(&self.kept);
-        let Kept { workspaces, ledger, estimates, cuts } = &mut *kept;
+        let Kept { workspaces, ledger, estimates, cuts, distance } = &mut *kept;
         let cuts = take(cuts);
         let workers = self.workers();
         workspaces.resize_with(workers, Workspace::default);
@@ -138,8 +140,8 @@ impl Executor {
         let transfers = bulk::find(&self.crew, plan);
         let head = cut(estimates, plan, 0..transfers.start, workers, Some(&cuts));
         let transfers_time = transfers_time(transfers.len());
-        let pays = head.pays || transfers_time > head.time / DEAR_HEAD_MAX;
-        let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays);
+        let mut pays = || transfers_time > head.time / DEAR_HEAD_MAX || head.pays(workers, || distance.now(&self.crew));
+        let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays());
         let runs = head.runs;
         if !is_worth || (runs.len() < 2 && transfers.is_empty()) {
             return alone(plan, state, workspaces, estimates);
@@ -209,12 +211,14 @@ impl Executor {
         committed: B256,
     ) -> Option<Outcome> {
         let mut kept = lock(&self.kept);
-        let Kept { workspaces, estimates, cuts, .. } = &mut *kept;
+        let Kept { workspaces, estimates, cuts, distance, .. } = &mut *kept;
         // Without conflicts, it does not matter where runs end.
         cuts.clear();
         let workers = self.workers();
         let cut = cut(estimates, plan, 0..plan.len(), workers, None);
-        let is_shared = cut.time >= self.share_from && cut.runs.len() > 1;
+        let is_shared = cut.runs.len() > 1
+            && cut.time >= self.share_from
+            && (self.share_from.is_zero() || cut.pays_from_list(workers, distance.now(&self.crew)));
         workspaces.resize_with(workers, Workspace::default);
         let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
         let listed = Listed::new(plan, list, committed, cut.runs);

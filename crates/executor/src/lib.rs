@@ -14,6 +14,7 @@
 //!     │
 //!     ├──────► crew: the threads, and the core that they may lend to others
 //!     ├──────► cut: runs, in which what would clash stays together
+//!     ├──────► distance: whether workers are so near that sharing cheap transactions pays
 //!     ├──────► order: when each is claimed, so that all end together
 //!     │
 //!     ├──────► block: runs are claimed, executed by lanes, and committed in order
@@ -31,6 +32,7 @@ mod bulk;
 mod closing;
 mod crew;
 mod cut;
+mod distance;
 mod error;
 mod estimate;
 mod executor;

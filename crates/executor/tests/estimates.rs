@@ -28,6 +28,10 @@ use world::{Draft, World, user};
 /// Time of a call.
 const CALL_TIME: Duration = Duration::from_micros(30);
 
+/// How far workers are apart that have a cache in common, and how far others.
+const NEAR: Duration = Duration::from_nanos(30);
+const FAR: Duration = Duration::from_nanos(160);
+
 fn contract(n: u8) -> Address {
     Address::repeat_byte(0x40 + n)
 }
@@ -87,9 +91,10 @@ fn what_clashes_stays_in_one_run_with_the_one_right_before_it_and_nothing_else_d
     let committing = CALL_TIME;
     let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, committing), 4);
 
-    let Cut { runs, time, pays } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
-    assert!(pays);
-    assert_eq!(time, CALL_TIME * 24);
+    let cut_apart = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
+    assert!(cut_apart.pays(2, || NEAR));
+    assert_eq!(cut_apart.time, CALL_TIME * 24);
+    let runs = cut_apart.runs;
     assert!(run_of(&runs, 2).contains(&5), "{runs:?}");
     assert!(!run_of(&runs, 2).contains(&6) && run_of(&runs, 8).len() <= 3, "three calls are a run's time: {runs:?}");
     // The sequencer knows better where to cut.
@@ -113,9 +118,9 @@ fn a_block_of_many_runs_is_learnt_from_in_part_and_clashes_are_known_all_the_sam
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let estimates = learnt(&plan, &outcome, &lesson(1_000, |index| index > 0, CALL_TIME), 1);
-    let Cut { pays, time, .. } = cut(&estimates, &plan, 0..1_000, 2, Some(&[]));
-    assert!(!pays, "it is a chain");
-    assert_eq!(time, CALL_TIME * 1_000);
+    let cut = cut(&estimates, &plan, 0..1_000, 2, Some(&[]));
+    assert!(!cut.pays(2, || NEAR), "it is a chain");
+    assert_eq!(cut.time, CALL_TIME * 1_000);
 }
 
 #[test]
@@ -141,7 +146,7 @@ fn what_is_dear_to_commit_is_left_to_one_worker_and_shared_again_later() {
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let executing = CALL_TIME * 8;
-    let pays = |estimates: &Estimates| cut(estimates, &plan, 0..8, 2, Some(&[])).pays;
+    let pays = |estimates: &Estimates| cut(estimates, &plan, 0..8, 2, Some(&[])).pays(2, || NEAR);
     let mut estimates = Estimates::default();
     assert!(pays(&estimates), "nothing speaks against it yet");
 
@@ -163,15 +168,38 @@ fn a_chain_is_left_to_one_worker_and_shared_again_later() {
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 4);
-    assert!(!cut(&estimates, &plan, 0..16, 2, Some(&[])).pays);
+    assert!(!cut(&estimates, &plan, 0..16, 2, Some(&[])).pays(2, || NEAR));
     tried_again(&plan, &outcome, &mut estimates);
+}
+
+#[test]
+fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
+    let mut world = World::new();
+    world.config.block_gas_limit = 1_000_000_000;
+    let contracts: Vec<u8> = (0..8).cycle().take(800).collect();
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let taking = |each: Duration| {
+        let mut estimates = Estimates::default();
+        (0..30).for_each(|_| estimates.learn_alone(&plan, &outcome, each * 800));
+        cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]))
+    };
+    let cheap = taking(Duration::from_nanos(1_000));
+    assert!(cheap.time.abs_diff(Duration::from_micros(800)) < Duration::from_micros(10), "{:?}", cheap.time);
+    assert!(cheap.pays(2, || NEAR) && !cheap.pays(2, || FAR));
+    assert!(cheap.pays_from_list(2, NEAR) && cheap.pays_from_list(2, FAR), "there is nothing to commit");
+    let dear = taking(Duration::from_nanos(3_000));
+    assert!(dear.pays(2, || NEAR) && dear.pays(2, || FAR));
+    let cheapest = taking(Duration::from_nanos(200));
+    assert!(!cheapest.pays(2, || NEAR) && !cheapest.pays_from_list(2, FAR));
 }
 
 /// After some blocks that one worker has executed, sharing is worth a trial.
 fn tried_again(plan: &Plan<'_>, outcome: &Outcome, estimates: &mut Estimates) {
     let blocks = (1..1_000).find(|_| {
         estimates.learn_alone(plan, outcome, CALL_TIME * 8);
-        cut(estimates, plan, 0..plan.len(), 2, Some(&[])).pays
+        cut(estimates, plan, 0..plan.len(), 2, Some(&[])).pays(2, || NEAR)
     });
     let blocks = blocks.expect("it is tried again");
     assert!((4..100).contains(&blocks), "after {blocks} blocks");

@@ -1,0 +1,146 @@
+//! How far workers are from each other: what it costs that one reads what another wrote.
+//!
+//! Cores that have a cache in common are some tens of nanoseconds apart, others five times as far. On a virtual machine that changes
+//! while it runs. Blocks of cheap transactions gain from sharing only where cores are near.
+
+use std::{
+    iter,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::{closing::look_for, crew::Crew};
+
+/// What is taken for the distance of which nothing is known yet: that of cores with a common cache.
+const NEAR: Duration = Duration::from_nanos(30);
+/// Most that is taken for it, so that one that was held up does not count for more than any machine has.
+const FAR: Duration = Duration::from_nanos(500);
+/// Ways there and back that are timed together.
+const TRIPS: u32 = 8;
+/// How often they are, of which the quickest counts: nobody was held up meanwhile.
+const ROUNDS: u32 = 3;
+/// How often one looks for the ball without a pause.
+const LOOKS: u32 = 1_000;
+/// Time for which a measurement holds.
+const AGE_MAX: Duration = Duration::from_millis(50);
+/// By how much longer a measurement holds than it took. It takes long where other threads have the cores, and must not keep them.
+const AGE_OF_TIME: u32 = 200;
+/// Where the ball is when nobody plays any more.
+const OVER: u32 = u32::MAX;
+
+/// How far two of a crew's workers are apart.
+#[derive(Debug)]
+pub(crate) struct Distance {
+    one_way: Duration,
+    until: Option<Instant>,
+}
+
+impl Default for Distance {
+    fn default() -> Self {
+        Self { one_way: NEAR, until: None }
+    }
+}
+
+impl Distance {
+    /// Time for one line of memory from one worker to the other, measured again if that was long ago.
+    pub(crate) fn now(&mut self, crew: &Crew) -> Duration {
+        let start = Instant::now();
+        if crew.free() > 1 && self.until.is_none_or(|until| until <= start) {
+            if let Some(one_way) = measure(crew) {
+                self.one_way = one_way.min(FAR);
+            }
+            self.until = Some(start + AGE_MAX.max(start.elapsed() * AGE_OF_TIME));
+        }
+        self.one_way
+    }
+}
+
+/// A line of its own, so that nothing else moves with it.
+#[derive(Default)]
+#[repr(align(128))]
+struct Ball(AtomicU32);
+
+impl Ball {
+    /// Waits for the ball; false when the other does not play.
+    fn catch(&self, at: u32) -> bool {
+        let place = || self.0.load(Ordering::Acquire);
+        // Without a pause first, which would take as long as the ball does.
+        (0..LOOKS).any(|_| place() == at) || look_for(|| [at, OVER].contains(&place())) && place() == at
+    }
+
+    fn throw(&self, to: u32) {
+        self.0.store(to, Ordering::Release);
+    }
+}
+
+/// `None` when the other worker does not come soon.
+fn measure(crew: &Crew) -> Option<Duration> {
+    let ball = Ball::default();
+    let mut quickest = None;
+    crew.work(
+        iter::once(()),
+        |()| {
+            (0..=ROUNDS * TRIPS).all(|trip| {
+                let is_caught = ball.catch(2 * trip + 1);
+                if is_caught {
+                    ball.throw(2 * trip + 2);
+                }
+                is_caught
+            });
+        },
+        |join| {
+            join();
+            let mut start = Instant::now();
+            for trip in 0..=ROUNDS * TRIPS {
+                ball.throw(2 * trip + 1);
+                if !ball.catch(2 * trip + 2) {
+                    ball.throw(OVER);
+                    return;
+                }
+                if trip % TRIPS > 0 {
+                    continue;
+                }
+                // The first way is that of being woken.
+                if trip > 0 {
+                    let one_way = start.elapsed() / (2 * TRIPS);
+                    quickest = Some(quickest.map_or(one_way, |quickest: Duration| quickest.min(one_way)));
+                }
+                start = Instant::now();
+            }
+        },
+    );
+    quickest
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    fn crew(workers: usize) -> Crew {
+        Crew::new(NonZeroUsize::new(workers).expect("there is a worker"))
+    }
+
+    #[test]
+    fn two_workers_are_apart_and_the_measurement_holds_for_a_while() {
+        let (crew, mut distance) = (crew(2), Distance::default());
+        let one_way = distance.now(&crew);
+        assert!(one_way > Duration::ZERO && one_way <= FAR, "{one_way:?}");
+        let until = distance.until;
+        assert!(until.is_some());
+        assert_eq!(distance.now(&crew), one_way);
+        assert_eq!(distance.until, until, "it was not measured again");
+        distance.until = Some(Instant::now());
+        distance.now(&crew);
+        assert!(distance.until > until, "it was");
+    }
+
+    #[test]
+    fn who_works_alone_measures_nothing() {
+        let (alone, lender, mut distance) = (crew(1), crew(2), Distance::default());
+        let _loan = lender.lender().lend();
+        assert_eq!([distance.now(&alone), distance.now(&lender)], [NEAR; 2]);
+        assert!(distance.until.is_none());
+    }
+}
