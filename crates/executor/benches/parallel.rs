@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p sluice-executor` uses as many workers as there are cores; `-- workers=4` sets them, `-- 15537393` runs one block.
 
+mod cores;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 
@@ -13,6 +14,7 @@ use std::{
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::B256;
+use cores::{Cores, Runs, WHEN};
 use sluice_executor::Executor;
 use sluice_stf::Plan;
 use sluice_types::{BlockAccessList, Outcome, access_list_hash};
@@ -22,8 +24,12 @@ use vectors::{MainnetBlock, mainnet_blocks};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs of each block on each side.
-const ROUNDS: usize = 21;
+/// How often all blocks are gone through, so that each is seen while cores are near and while they are not.
+const SWEEPS: usize = 6;
+/// Runs of each block on each side, each time.
+const ROUNDS: usize = 7;
+/// One worker, all, all from the list.
+const SIDES: usize = 3;
 
 fn execute(executor: &Executor, block: &MainnetBlock, list: Option<(&BlockAccessList, B256)>) -> (Duration, Outcome) {
     let system_call = block.beacon_root.map(|root| (BEACON_ROOTS_ADDRESS, root));
@@ -40,12 +46,6 @@ fn execute(executor: &Executor, block: &MainnetBlock, list: Option<(&BlockAccess
     (time, black_box(outcome))
 }
 
-/// (minimum, median) in milliseconds.
-fn summary(times: &mut [Duration]) -> (f64, f64) {
-    times.sort_unstable();
-    (times[0].as_secs_f64() * 1e3, times[times.len() / 2].as_secs_f64() * 1e3)
-}
-
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let only: Vec<u64> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
@@ -53,26 +53,50 @@ fn main() {
     let sequential = Executor::with_workers(NonZeroUsize::MIN);
     let parallel = workers.map_or_else(Executor::new, Executor::with_workers);
     println!("{} workers; milliseconds (medians): one worker, all, all from the list", parallel.workers());
-    println!("{:>9} {:>5}  {:>8} {:>8} {:>8}  speed-up: all, from the list", "block", "txs", "one", "all", "list");
-    let (mut sums, mut minima, mut worst) = ([0.0; 3], [0.0; 3], f64::MAX);
-    for block in mainnet_blocks().iter().filter(|block| only.is_empty() || only.contains(&block.number)) {
-        let list = execute(&sequential, block, None).1.access_list;
-        let hash = access_list_hash(&list);
-        let mut times = [const { Vec::new() }; 3];
-        for round in 0..=ROUNDS {
-            let round_times = [
-                execute(&sequential, block, None).0,
-                execute(&parallel, block, None).0,
-                execute(&parallel, block, Some((&list, hash))).0,
-            ];
-            // The first round fills the code cache, as the block before would have.
-            if round > 0 {
-                times.iter_mut().zip(round_times).for_each(|(times, time)| times.push(time));
-            }
+    let mut blocks = mainnet_blocks();
+    blocks.retain(|block| only.is_empty() || only.contains(&block.number));
+    let lists: Vec<_> = blocks
+        .iter()
+        .map(|block| {
+            let list = execute(&sequential, block, None).1.access_list;
+            let hash = access_list_hash(&list);
+            (list, hash)
+        })
+        .collect();
+    let cores = Cores::new();
+    let mut runs: Vec<Runs<SIDES>> = blocks.iter().map(|_| Runs::new()).collect();
+    for _ in 0..SWEEPS {
+        for ((block, (list, hash)), runs) in blocks.iter().zip(&lists).zip(&mut runs) {
+            let run = || {
+                [
+                    execute(&sequential, block, None).0,
+                    execute(&parallel, block, None).0,
+                    execute(&parallel, block, Some((list, *hash))).0,
+                ]
+            };
+            // Fills caches, as the block before would have.
+            run();
+            (0..ROUNDS).for_each(|_| runs.add(&cores, run));
         }
-        let summaries = times.each_mut().map(|times| summary(times));
-        let [one, all, listed] = summaries.map(|(_, median)| median);
-        worst = worst.min(one / all);
+    }
+    for (name, are_near) in WHEN {
+        report(name, &blocks, &runs, are_near);
+    }
+}
+
+fn report(name: &str, blocks: &[MainnetBlock], runs: &[Runs<SIDES>], are_near: Option<bool>) {
+    println!(
+        "{name}\n{:>9} {:>5}  {:>8} {:>8} {:>8}  speed-up: all, from the list",
+        "block", "txs", "one", "all", "list"
+    );
+    let (mut medians, mut minima, mut worst, mut missing) = ([0.0; SIDES], [0.0; SIDES], (f64::MAX, 0), 0);
+    for (block, runs) in blocks.iter().zip(runs) {
+        let Some(summaries) = runs.summaries(are_near) else {
+            missing += 1;
+            continue;
+        };
+        let [one, all, listed] = summaries.map(|summary| summary.median_ms);
+        worst = if one / all < worst.0 { (one / all, block.number) } else { worst };
         println!(
             "{:>9} {:>5}  {one:>8.3} {all:>8.3} {listed:>8.3}  {:.2} {:.2}",
             block.number,
@@ -80,17 +104,21 @@ fn main() {
             one / all,
             one / listed,
         );
-        for ((sum, minimum), summary) in sums.iter_mut().zip(&mut minima).zip(summaries) {
-            *minimum += summary.0;
-            *sum += summary.1;
+        for ((median, minimum), summary) in medians.iter_mut().zip(&mut minima).zip(summaries) {
+            *minimum += summary.minimum_ms;
+            *median += summary.median_ms;
         }
     }
-    for (name, [one, all, listed]) in [("medians", sums), ("minima", minima)] {
+    if missing == blocks.len() {
+        println!("{name}: too few runs");
+        return;
+    }
+    for (kind, [one, all, listed]) in [("medians", medians), ("minima", minima)] {
         println!(
-            "sums of {name}: one {one:.1}, all {all:.1} ({:.3} times as fast), from the list {listed:.1} ({:.3})",
+            "{name}, sums of {kind}: one {one:.1}, all {all:.1} ({:.3} times as fast), from the list {listed:.1} ({:.3})",
             one / all,
             one / listed
         );
     }
-    println!("worst block {worst:.2}");
+    println!("{name}, worst block: {:.2} ({}); blocks with too few runs: {missing}", worst.0, worst.1);
 }

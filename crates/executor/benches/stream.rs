@@ -4,6 +4,7 @@
 //!
 //! `cargo bench -p sluice-executor --bench stream`
 
+mod cores;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 
@@ -20,6 +21,7 @@ use std::{
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{B256, Bytes};
+use cores::{Cores, Runs, WHEN};
 use sluice_executor::{Executor, Loan};
 use sluice_stf::Plan;
 use sluice_trie::{EMPTY_ROOT_HASH, Nibbles, NodeRead, update, update_parallel};
@@ -125,29 +127,30 @@ fn main() {
     let sequential = Executor::with_workers(NonZeroUsize::MIN);
     let parallel = Executor::new();
     let names = ["one core", "all cores, a barrier after each block", "all cores, overlapping"];
-    let mut times = [const { Vec::new() }; 3];
-    for round in 0..=ROUNDS {
+    let cores = Cores::new();
+    let mut runs = Runs::<3>::new();
+    let run = || {
         let (one, hashes) = one_after_another(&sequential, &stream, false);
         let (barrier, same) = one_after_another(&parallel, &stream, true);
         assert_eq!(same, hashes);
         let (pipeline, same) = overlapping(&parallel, &stream);
         assert_eq!(same, hashes);
-        // The first round fills the code cache, as blocks before would have.
-        if round > 0 {
-            times.iter_mut().zip([one, barrier, pipeline]).for_each(|(times, time)| times.push(time));
-        }
-    }
-    let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    times.iter_mut().for_each(|times| times.sort_unstable());
-    let (median, minimum) = (|times: &[Duration]| millis(times[ROUNDS / 2]), |times: &[Duration]| millis(times[0]));
+        [one, barrier, pipeline]
+    };
+    // Fills the code cache, as blocks before would have.
+    run();
+    (0..ROUNDS).for_each(|_| runs.add(&cores, run));
     println!("{} workers; execution, access list's hash and state root of {} blocks", parallel.workers(), stream.len());
-    for (name, times_of) in names.iter().zip(&times) {
-        println!(
-            "{name:>38}: median {:>6.1} ms ({:.2}x)  minimum {:>6.1} ms ({:.2}x)",
-            median(times_of),
-            median(&times[0]) / median(times_of),
-            minimum(times_of),
-            minimum(&times[0]) / minimum(times_of),
-        );
+    for (when, are_near) in WHEN {
+        let Some(summaries) = runs.summaries(are_near) else { continue };
+        for (name, side) in names.iter().zip(summaries) {
+            println!(
+                "{name:>38}: median {:>6.1} ms ({:.2}x)  minimum {:>6.1} ms ({:.2}x)  {when}",
+                side.median_ms,
+                summaries[0].median_ms / side.median_ms,
+                side.minimum_ms,
+                summaries[0].minimum_ms / side.minimum_ms,
+            );
+        }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! `cargo bench -p sluice-executor --bench synthetic`; `-- ERC` runs the workloads whose names have that in them.
 
+mod cores;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 #[path = "../../stf/tests/world/mod.rs"]
@@ -15,6 +16,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256, Bytes, U256, bytes, hex, keccak256};
+use cores::{Cores, Runs, WHEN};
 use sluice_executor::Executor;
 use sluice_types::{BlockInput, InputTransaction};
 use world::{Draft, ETHER, World};
@@ -24,7 +26,7 @@ use world::{Draft, ETHER, World};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Runs of each workload on each side.
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 21;
 /// Transactions of the cheap workloads and of the swaps.
 const CHEAP: usize = 20_000;
 const SWAPS: usize = 3_000;
@@ -95,6 +97,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let workers = arguments.iter().find_map(|argument| argument.strip_prefix("workers=")?.parse().ok());
     let world = world();
+    let cores = Cores::new();
     let one = Executor::with_workers(NonZeroUsize::MIN);
     let all = workers.map_or_else(Executor::new, Executor::with_workers);
     let workloads: [(&str, Vec<InputTransaction>); 5] = [
@@ -113,23 +116,23 @@ fn main() {
         }
         let count = transactions.len();
         let input = world.input(transactions);
-        let mut times = [const { Vec::new() }; 2];
-        for round in 0..=ROUNDS {
-            let round_times = [execute(&one, &world, &input), execute(&all, &world, &input)];
-            // The first round fills the code cache and the estimates, as blocks before would have.
-            if round > 0 {
-                times.iter_mut().zip(round_times).for_each(|(times, time)| times.push(time.as_secs_f64() * 1e3));
-            }
-        }
-        times.iter_mut().for_each(|times| times.sort_unstable_by(f64::total_cmp));
-        let [one, all] = times.each_ref().map(|times| times[times.len() / 2]);
+        let mut runs = Runs::<2>::new();
+        let run = || [execute(&one, &world, &input), execute(&all, &world, &input)];
+        // Fills the code cache and the estimates, as blocks before would have.
+        run();
+        (0..ROUNDS).for_each(|_| runs.add(&cores, run));
         let rate = |time: f64| count as f64 / time;
-        println!(
-            "{name:<28} {one:>8.2} {:>8.0} {all:>8.2} {:>8.0}  {:.2} {:.2}",
-            rate(one),
-            rate(all),
-            one / all,
-            times[0][0] / times[1][0]
-        );
+        for (when, are_near) in WHEN {
+            let Some([one, all]) = runs.summaries(are_near) else { continue };
+            println!(
+                "{name:<28} {:>8.2} {:>8.0} {:>8.2} {:>8.0}  {:.2} {:.2}  {when}",
+                one.median_ms,
+                rate(one.median_ms),
+                all.median_ms,
+                rate(all.median_ms),
+                one.median_ms / all.median_ms,
+                one.minimum_ms / all.minimum_ms
+            );
+        }
     }
 }
