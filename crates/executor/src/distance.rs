@@ -123,17 +123,21 @@ mod tests {
     }
 
     #[test]
-    fn two_workers_are_apart_and_the_measurement_holds_for_a_while() {
+    fn two_workers_are_apart_and_a_measurement_holds_until_it_is_old() {
         let (crew, mut distance) = (crew(2), Distance::default());
+        let now = Instant::now();
         let one_way = distance.now(&crew);
         assert!(one_way > Duration::ZERO && one_way <= FAR, "{one_way:?}");
-        let until = distance.until;
-        assert!(until.is_some());
-        assert_eq!(distance.now(&crew), one_way);
-        assert_eq!(distance.until, until, "it was not measured again");
-        distance.until = Some(Instant::now());
+        assert!(distance.until >= Some(now + AGE_MAX), "it was measured");
+
+        let later = Some(Instant::now() + Duration::from_secs(3_600));
+        distance.until = later;
+        assert_eq!((distance.now(&crew), distance.until), (one_way, later));
+
+        let now = Instant::now();
+        distance.until = Some(now);
         distance.now(&crew);
-        assert!(distance.until > until, "it was");
+        assert!(distance.until >= Some(now + AGE_MAX), "it was measured again");
     }
 
     #[test]
