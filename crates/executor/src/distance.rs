@@ -48,6 +48,7 @@ impl Distance {
         if crew.free() > 1 && self.until.is_none_or(|until| until <= start) {
             if let Some(one_way) = measure(crew) {
                 self.one_way = one_way.min(FAR);
+                metrics::gauge!("executor_distance_seconds").set(self.one_way);
             }
             self.until = Some(start + AGE_MAX.max(start.elapsed() * AGE_OF_TIME));
         }

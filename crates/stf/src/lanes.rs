@@ -44,6 +44,8 @@ pub struct Lane<'a> {
     rows: Vec<u32>,
     /// The same of slots.
     slots: Vec<u32>,
+    /// How many accounts and slots the last run had. The next has room for as many, so that its lists need not grow.
+    room: (usize, usize),
 }
 
 /// What a lane foresees of a run of transactions.
@@ -87,6 +89,7 @@ impl<'a> Lane<'a> {
             machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
             rows: Vec::new(),
             slots: Vec::new(),
+            room: (0, 0),
         }
     }
 
@@ -127,8 +130,8 @@ impl<'a> Lane<'a> {
             lane: self.id,
             first,
             done: Vec::with_capacity(transactions.len()),
-            accounts: Vec::new(),
-            slots: Vec::new(),
+            accounts: Vec::with_capacity(self.room.0),
+            slots: Vec::with_capacity(self.room.1),
         };
         self.machine.table_mut().start_run();
         for index in transactions {
@@ -136,6 +139,7 @@ impl<'a> Lane<'a> {
             run.done.push(Foreseen { receipt, accounts_end: run.accounts.len(), slots_end: run.slots.len() });
         }
         self.machine.table_mut().roll_back();
+        self.room = (run.accounts.len(), run.slots.len());
         run
     }
 
