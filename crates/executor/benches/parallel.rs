@@ -14,7 +14,7 @@ use std::{
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::B256;
-use cores::{Cores, Runs, WHEN};
+use cores::{Runs, WHEN};
 use sluice_executor::Executor;
 use sluice_stf::Plan;
 use sluice_types::{BlockAccessList, Outcome, access_list_hash};
@@ -63,7 +63,6 @@ fn main() {
             (list, hash)
         })
         .collect();
-    let cores = Cores::new();
     let mut runs: Vec<Runs<SIDES>> = blocks.iter().map(|_| Runs::new()).collect();
     for _ in 0..SWEEPS {
         for ((block, (list, hash)), runs) in blocks.iter().zip(&lists).zip(&mut runs) {
@@ -76,7 +75,7 @@ fn main() {
             };
             // Fills caches, as the block before would have.
             run();
-            (0..ROUNDS).for_each(|_| runs.add(&cores, run));
+            (0..ROUNDS).for_each(|_| runs.add(&parallel, run));
         }
     }
     for (name, are_near) in WHEN {

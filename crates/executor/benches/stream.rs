@@ -21,7 +21,7 @@ use std::{
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{B256, Bytes};
-use cores::{Cores, Runs, WHEN};
+use cores::{Runs, WHEN};
 use sluice_executor::{Executor, Loan};
 use sluice_stf::Plan;
 use sluice_trie::{EMPTY_ROOT_HASH, Nibbles, NodeRead, update, update_parallel};
@@ -127,7 +127,6 @@ fn main() {
     let sequential = Executor::with_workers(NonZeroUsize::MIN);
     let parallel = Executor::new();
     let names = ["one core", "all cores, a barrier after each block", "all cores, overlapping"];
-    let cores = Cores::new();
     let mut runs = Runs::<3>::new();
     let run = || {
         let (one, hashes) = one_after_another(&sequential, &stream, false);
@@ -139,7 +138,7 @@ fn main() {
     };
     // Fills the code cache, as blocks before would have.
     run();
-    (0..ROUNDS).for_each(|_| runs.add(&cores, run));
+    (0..ROUNDS).for_each(|_| runs.add(&parallel, run));
     println!("{} workers; execution, access list's hash and state root of {} blocks", parallel.workers(), stream.len());
     for (when, are_near) in WHEN {
         let Some(summaries) = runs.summaries(are_near) else { continue };

@@ -16,7 +16,7 @@ use std::{
 };
 
 use alloy_primitives::{Address, B256, Bytes, U256, bytes, hex, keccak256};
-use cores::{Cores, Runs, WHEN};
+use cores::{Runs, WHEN};
 use sluice_executor::Executor;
 use sluice_types::{BlockInput, InputTransaction};
 use world::{Draft, ETHER, World};
@@ -97,7 +97,6 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let workers = arguments.iter().find_map(|argument| argument.strip_prefix("workers=")?.parse().ok());
     let world = world();
-    let cores = Cores::new();
     let one = Executor::with_workers(NonZeroUsize::MIN);
     let all = workers.map_or_else(Executor::new, Executor::with_workers);
     let workloads: [(&str, Vec<InputTransaction>); 5] = [
@@ -120,7 +119,7 @@ fn main() {
         let run = || [execute(&one, &world, &input), execute(&all, &world, &input)];
         // Fills the code cache and the estimates, as blocks before would have.
         run();
-        (0..ROUNDS).for_each(|_| runs.add(&cores, run));
+        (0..ROUNDS).for_each(|_| runs.add(&all, run));
         let rate = |time: f64| count as f64 / time;
         for (when, are_near) in WHEN {
             let Some([one, all]) = runs.summaries(are_near) else { continue };

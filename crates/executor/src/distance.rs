@@ -75,7 +75,7 @@ impl Ball {
 }
 
 /// `None` when the other worker does not come soon.
-fn measure(crew: &Crew) -> Option<Duration> {
+pub(crate) fn measure(crew: &Crew) -> Option<Duration> {
     let ball = Ball::default();
     let mut quickest = None;
     crew.work(
@@ -147,5 +147,6 @@ mod tests {
         let _loan = lender.lender().lend();
         assert_eq!([distance.now(&alone), distance.now(&lender)], [NEAR; 2]);
         assert!(distance.until.is_none());
+        assert_eq!([measure(&alone), measure(&lender)], [None; 2]);
     }
 }

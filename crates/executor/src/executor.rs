@@ -23,7 +23,7 @@ use crate::{
     closing::Closing,
     crew::{Crew, Lender},
     cut::{Cut, SHARED_TIME_MIN, cut},
-    distance::Distance,
+    distance::{Distance, measure},
     estimate::{Estimates, transfers_time},
     list::Listed,
 };
@@ -89,6 +89,12 @@ impl Executor {
     /// What lends one of the cores to another thread.
     pub fn lender(&self) -> Lender {
         self.crew.lender()
+    }
+
+    /// Time for one line of memory from one worker to another, measured now. `None` for who works alone, and where the other worker
+    /// does not come soon.
+    pub fn distance(&self) -> Option<Duration> {
+        measure(&self.crew)
     }
 
     /// How long calls of a contract's function took, if any was seen. Waits while a block is being executed.
