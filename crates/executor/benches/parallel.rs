@@ -22,7 +22,7 @@ use vectors::{MainnetBlock, mainnet_blocks};
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// How often all blocks are gone through, so that each is seen while cores are near and while they are not.
 const SWEEPS: usize = 6;
@@ -47,6 +47,7 @@ fn execute(executor: &Executor, block: &MainnetBlock, list: Option<(&BlockAccess
 }
 
 fn main() {
+    sluice_memory::keep_freed();
     let arguments: Vec<String> = std::env::args().collect();
     let only: Vec<u64> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let workers = arguments.iter().find_map(|argument| argument.strip_prefix("workers=")?.parse().ok());

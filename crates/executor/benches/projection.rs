@@ -39,7 +39,7 @@ use vectors::{MainnetBlock, mainnet_blocks};
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// Cores that are simulated.
 const CORES: [usize; 6] = [1, 2, 4, 8, 16, 32];
@@ -168,6 +168,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
 }
 
 fn main() {
+    sluice_memory::keep_freed();
     let mut sums = [0.0; CORES.len()];
     let mut whole = [Simulated::default(); CORES.len()];
     let (mut sequential_sum, mut transactions) = (0.0, 0);

@@ -30,7 +30,7 @@ use vectors::{MainnetBlock, mainnet_blocks};
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// Runs of the stream on each side.
 const ROUNDS: usize = 15;
@@ -123,6 +123,7 @@ fn overlapping(executor: &Executor, stream: &[(MainnetBlock, Nodes)]) -> (Durati
 }
 
 fn main() {
+    sluice_memory::keep_freed();
     let stream: Vec<_> = mainnet_blocks().into_iter().map(with_nodes).collect();
     let sequential = Executor::with_workers(NonZeroUsize::MIN);
     let parallel = Executor::new();

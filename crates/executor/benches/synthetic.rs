@@ -23,7 +23,7 @@ use world::{Draft, ETHER, World};
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// Runs of each workload on each side.
 const ROUNDS: usize = 21;
@@ -94,6 +94,7 @@ fn execute(executor: &Executor, world: &World, input: &BlockInput) -> Duration {
 }
 
 fn main() {
+    sluice_memory::keep_freed();
     let arguments: Vec<String> = std::env::args().collect();
     let workers = arguments.iter().find_map(|argument| argument.strip_prefix("workers=")?.parse().ok());
     let world = world();

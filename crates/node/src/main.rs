@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use sluice_node::cli::Cli;
 
-/// Blocks are made of small things that one thread allocates and another frees, which this allocator is good at.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 fn main() -> ExitCode {
+    sluice_memory::keep_freed();
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -22,7 +22,7 @@ use sluice_types::{
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// Runs of each workload in each order.
 const ROUNDS: usize = 9;
@@ -250,6 +250,7 @@ fn mixed(parts: impl IntoIterator<Item = Arc<PoolTransaction>>) -> Vec<Arc<PoolT
 }
 
 fn main() {
+    sluice_memory::keep_freed();
     let workers = std::env::args().find_map(|argument| argument.strip_prefix("workers=")?.parse().ok());
     let workers = workers.unwrap_or(NonZeroUsize::MIN.saturating_add(1));
     let config = config();

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 const CHAIN_ID: u64 = 901;
 const ROUNDS: usize = 5;
@@ -195,6 +195,7 @@ async fn run(genesis: &Genesis, origin: &L1Origin, blocks: &[OrderedBlock], in_f
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
+    sluice_memory::keep_freed();
     let keys: Vec<_> = (0..SENDERS).map(key).collect();
     let config = config(&keys);
     let genesis = Genesis { state: sluice_stf::genesis(&config), config };

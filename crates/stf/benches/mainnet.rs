@@ -32,7 +32,7 @@ use vectors::{MainnetBlock, mainnet_blocks};
 
 /// The node's allocator.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// Runs of each block on each side.
 const ROUNDS: usize = 31;
@@ -156,6 +156,7 @@ fn summary(times: &mut [Duration]) -> (f64, f64) {
 }
 
 fn main() {
+    sluice_memory::keep_freed();
     let mut workspace = Workspace::default();
     let mut sums = [0.0; 4];
     let (mut all_gas, mut all_txs) = (0, 0);
