@@ -2,17 +2,20 @@
 
 use std::{
     ops::Range,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sluice_stf::{
     Plan,
     engine::Reader,
-    lanes::{Bulk, Chunk, Committer, Settled},
+    lanes::{Bulk, Chunk, Committer},
 };
 use sluice_types::StateRead;
 
-use crate::crew::Crew;
+use crate::{block::lock, crew::Crew};
 
 /// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
 pub const BULK_TRANSFERS_MIN: usize = 128;
@@ -65,19 +68,23 @@ pub(crate) fn settle<S: StateRead + Sync>(
     });
     let Some(chunks) = chunks.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let bulk = bulk.with(chunks);
-    let tasks = (0..=parts).map(|task| (task, committer.spare())).collect();
+    // Whoever has settled a part goes on in the memory that it is used to.
+    let memory = Mutex::new((0..crew.free()).map(|_| committer.spare()).collect::<Vec<_>>());
+    let spare = || lock(&memory).pop().unwrap_or_default();
     let settled = {
         let committer = &*committer;
-        crew.all(tasks, |(task, memory): (usize, Settled)| {
+        crew.all((0..=parts).collect(), |part| {
             let reader = Reader::new(state);
             // The fees are less work than a part, and so come last.
-            if task == parts {
-                bulk.settle_fees(committer, &reader, memory)
-            } else {
-                bulk.settle(committer, &reader, task, memory)
+            if part == parts {
+                return bulk.settle_fees(committer, &reader, spare());
             }
+            let (settlement, rest) = bulk.settle(committer, &reader, part, spare())?;
+            lock(&memory).extend(rest);
+            Some(settlement)
         })
     };
+    committer.give_back(memory.into_inner().unwrap_or_else(PoisonError::into_inner));
     let Some(settled) = settled.into_iter().collect() else { return false };
     committer.commit_bulk(bulk, settled);
     true

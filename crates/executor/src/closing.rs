@@ -70,11 +70,15 @@ impl Closing {
 
     /// Everything is committed.
     pub(crate) fn start(&self, committer: Committer) {
-        let (ending, shares) = committer.end(self.workers * SHARES_PER_WORKER);
+        let (ending, shares, made) = committer.end(self.workers * SHARES_PER_WORKER);
+        let pieces = shares.iter().map(|_| (None, None));
+        let pieces = pieces.chain(made.into_iter().map(|(changes, list)| (Some(changes), Some(list))));
+        let (changes_pieces, list_pieces) =
+            pieces.map(|(changes, list)| (Mutex::new(changes), Mutex::new(list))).unzip();
         let stage = Stage {
             ending,
-            changes_pieces: shares.iter().map(|_| Mutex::new(None)).collect(),
-            list_pieces: shares.iter().map(|_| Mutex::new(None)).collect(),
+            changes_pieces,
+            list_pieces,
             shares: shares.into_iter().map(|share| Mutex::new(Some(share))).collect(),
             claimed_shares: AtomicUsize::new(0),
             claimed_products: AtomicUsize::new(0),

@@ -21,8 +21,8 @@ use crate::{
     block::{Paid, Work, receipt},
     lanes::Committer,
     ledger::{Ledger, Settled},
+    products::{self, ChangesPiece, ListPiece},
     reader::{Reader, Source},
-    table::Moment,
     transfer::{self, Asked, TRANSFER_GAS},
 };
 
@@ -73,6 +73,15 @@ struct Transfer {
     most_wei: u128,
     fee_wei: u128,
     tip_wei: u128,
+}
+
+/// Accounts that are settled.
+#[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
+pub enum Settlement {
+    /// What is made of them, since nothing else happened to them in the block.
+    Made(ChangesPiece, ListPiece),
+    /// Some of them, or those who receive the fees, the ledger has as well, or they are in no order.
+    Known(Settled),
 }
 
 impl<'p> Bulk<'p> {
@@ -189,28 +198,27 @@ impl<'p> Bulk<'p> {
         Some((Transfer::new(from, &asked, &plan)?, receipt))
     }
 
-    /// Settles the accounts of one part. `None` when not every transfer is certain to succeed.
+    /// Settles the accounts of one part, and gives the memory back that it does not need any more. `None` when not every transfer is
+    /// certain to succeed.
     pub fn settle<S: StateRead>(
         &self,
         committer: &Committer,
         state: &Reader<'_, S>,
         part: usize,
         mut settled: Settled,
-    ) -> Option<Settled> {
-        let ledger = committer.ledger();
+    ) -> Option<(Settlement, Option<Settled>)> {
         let sides = self.chunks.iter().map(|chunk| {
             let start = part.checked_sub(1).map_or(0, |before| chunk.ends[before]);
             (&chunk.transfers, &chunk.sides[start..chunk.ends[part]])
         });
-        // All accounts first: most must come from far, and do not wait for each other so.
-        let count = sides.clone().map(|(_, sides)| sides.len()).sum();
-        let mut rows = Vec::with_capacity(count);
-        for (transfers, sides) in sides.clone() {
-            for side in sides {
+        let addresses = sides.clone().flat_map(|(transfers, sides)| {
+            sides.iter().map(|side| {
                 let Transfer { from, to, .. } = &transfers[side.transfer as usize];
-                rows.push(account(&mut settled, ledger, state, if side.is_recipient { *to } else { *from })?);
-            }
-        }
+                if side.is_recipient { *to } else { *from }
+            })
+        });
+        // All accounts first, since most must come from far.
+        let rows = accounts(&mut settled, committer.ledger(), state, &addresses.collect::<Vec<_>>())?;
         let (mut rows, mut first_at) = (rows.into_iter(), self.first_at);
         for (transfers, sides) in sides {
             for (side, row) in sides.iter().zip(&mut rows) {
@@ -235,7 +243,12 @@ impl<'p> Bulk<'p> {
             }
             first_at += transfers.len() as u64;
         }
-        Some(settled)
+        if !settled.is_apart() {
+            return Some((Settlement::Known(settled), None));
+        }
+        // At once, while they are near.
+        let (changes, list) = products::apart(&settled);
+        Some((Settlement::Made(changes, list), settled.clear().then_some(settled)))
     }
 
     /// Settles who receives the fees. `None` when that is not certain.
@@ -244,21 +257,23 @@ impl<'p> Bulk<'p> {
         committer: &Committer,
         state: &Reader<'_, S>,
         mut settled: Settled,
-    ) -> Option<Settled> {
+    ) -> Option<Settlement> {
         let tip: fn(&Transfer) -> u128 = |transfer| transfer.tip_wei;
         let rest: fn(&Transfer) -> u128 = |transfer| transfer.fee_wei - transfer.tip_wei;
         if self.vault == Some(self.env.beneficiary) {
             return None;
         }
-        for (address, fee) in [(self.env.beneficiary, tip)].into_iter().chain(self.vault.map(|vault| (vault, rest))) {
-            let row = account(&mut settled, committer.ledger(), state, address)?;
+        let fees = [(self.env.beneficiary, tip)].into_iter().chain(self.vault.map(|vault| (vault, rest)));
+        let addresses: Vec<_> = fees.clone().map(|(address, _)| address).collect();
+        let rows = accounts(&mut settled, committer.ledger(), state, &addresses)?;
+        for ((_, fee), row) in fees.zip(rows) {
             let (account, logs) = settled.at(row);
             for (at, transfer) in self.transfers() {
                 let balance = account.now.balance.checked_add(U256::from(fee(transfer)))?;
                 account.set_balance(logs, at, balance);
             }
         }
-        Some(settled)
+        Some(Settlement::Known(settled))
     }
 }
 
@@ -272,7 +287,7 @@ impl Transfer {
     }
 }
 
-/// Row of an account. `None` when it cannot be read; who needs it then will say so.
-fn account(settled: &mut Settled, ledger: &Ledger, state: &dyn Source, address: Address) -> Option<u32> {
-    settled.row(ledger, address, || state.account(address).map(Moment::from)).ok()
+/// Rows of accounts. `None` when one cannot be read; who needs it then will say so.
+fn accounts(settled: &mut Settled, ledger: &Ledger, state: &dyn Source, addresses: &[Address]) -> Option<Vec<u32>> {
+    settled.rows(ledger, addresses, |address| state.account(address)).ok()
 }

@@ -136,7 +136,7 @@ impl<'a> Engine<'a> {
 
     /// Ends the block: what it changed, and who touched what.
     pub fn finish(self) -> (StateChanges, BlockAccessList) {
-        let made = products::make(&self.ledger);
+        let made = products::make(&self.ledger, Vec::new());
         *self.memory = self.ledger.into_memory();
         made
     }

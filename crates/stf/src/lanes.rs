@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub use crate::{
-    bulk::{Bulk, Chunk},
+    bulk::{Bulk, Chunk, Settlement},
     foresight::{AllTold, Foresight, Told},
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
@@ -178,6 +178,8 @@ pub struct Committer {
     ledger: Ledger,
     names: Vec<Names>,
     outcome: Outcome,
+    /// Pieces that are made already, of accounts that the ledger does not have.
+    made: Vec<(ChangesPiece, ListPiece)>,
 }
 
 /// What became of a run. Lanes [`learn`](Lane::learn) its commits in order.
@@ -195,7 +197,7 @@ impl Committer {
     /// A committer for so many lanes, in memory that an earlier block may have used.
     pub fn new(plan: &Plan<'_>, lanes: usize, memory: LedgerMemory) -> Self {
         let names = (0..lanes).map(|_| Names::default()).collect();
-        Self { ledger: Ledger::new(true, memory), names, outcome: plan.outcome() }
+        Self { ledger: Ledger::new(true, memory), names, outcome: plan.outcome(), made: Vec::new() }
     }
 
     /// Runs the system calls, before anything else.
@@ -306,9 +308,19 @@ impl Committer {
         self.ledger.spare()
     }
 
-    /// Commits transfers that were settled, by all workers and with the fees, which ends the block.
-    pub fn commit_bulk(&mut self, bulk: Bulk<'_>, settled: Vec<Settled>) {
-        settled.into_iter().for_each(|settled| self.ledger.settle(settled));
+    /// Keeps memory to settle accounts in that was not needed, or no longer is.
+    pub fn give_back(&mut self, memory: impl IntoIterator<Item = Settled>) {
+        self.ledger.give_back(memory);
+    }
+
+    /// Commits transfers that were settled, all parts in their order and the fees, which ends the block.
+    pub fn commit_bulk(&mut self, bulk: Bulk<'_>, settled: Vec<Settlement>) {
+        for settlement in settled {
+            match settlement {
+                Settlement::Made(changes, list) => self.made.push((changes, list)),
+                Settlement::Known(settled) => self.ledger.settle(settled),
+            }
+        }
         self.outcome.executed.extend(bulk.transactions());
         bulk.into_receipts().for_each(|mut receipts| self.outcome.receipts.append(&mut receipts));
         self.outcome.gas_used =
@@ -317,16 +329,17 @@ impl Committer {
 
     /// The outcome, when all transactions are committed. Also gives the memory back.
     pub fn finish(self) -> (Outcome, LedgerMemory) {
-        let Self { ledger, mut outcome, .. } = self;
-        (outcome.changes, outcome.access_list) = products::make(&ledger);
+        let Self { ledger, mut outcome, made, .. } = self;
+        (outcome.changes, outcome.access_list) = products::make(&ledger, made);
         (outcome, ledger.into_memory())
     }
 
-    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares.
-    pub fn end(self, count: usize) -> (Ending, Vec<Share>) {
-        let Self { ledger, outcome, .. } = self;
+    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares, beside
+    /// pieces that are made already, which follow those of the shares.
+    pub fn end(self, count: usize) -> (Ending, Vec<Share>, Vec<(ChangesPiece, ListPiece)>) {
+        let Self { ledger, outcome, made, .. } = self;
         let shares = shares::shares(&ledger, count);
-        (Ending { ledger, outcome }, shares)
+        (Ending { ledger, outcome }, shares, made)
     }
 }
 

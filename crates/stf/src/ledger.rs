@@ -155,6 +155,9 @@ pub(crate) struct LedgerRow {
     code: Option<Bytecode>,
 }
 
+/// Accounts that are read before any of them is put anywhere: they come from far, and do not wait for each other so.
+const READ_AT_ONCE: usize = 16;
+
 /// The memory of a ledger, kept from block to block so that it need not grow anew.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "it holds nothing to look at")]
@@ -205,7 +208,7 @@ pub struct Settled {
 
 impl Settled {
     /// Empties it, and tells whether its memory is worth keeping.
-    fn clear(&mut self) -> bool {
+    pub(crate) fn clear(&mut self) -> bool {
         let is_usual = self.rows.len() <= ROWS_KEPT_MAX && self.logs.words.noted.len() <= ROWS_KEPT_MAX;
         self.row_of.clear();
         self.rows.clear();
@@ -214,27 +217,54 @@ impl Settled {
         is_usual
     }
 
-    /// Row of an account, which it makes as the ledger has the account or as `read` gives it.
-    pub(crate) fn row<E>(
+    /// Rows of accounts, which it makes as the ledger has the account or as `read` gives it.
+    pub(crate) fn rows<E>(
         &mut self,
         ledger: &Ledger,
-        address: Address,
-        read: impl FnOnce() -> Result<Moment, E>,
-    ) -> Result<u32, E> {
-        let row = match self.row_of.entry(address) {
-            Entry::Occupied(row) => return Ok(*row.get()),
+        addresses: &[Address],
+        read: impl Fn(Address) -> Result<Option<Account>, E>,
+    ) -> Result<Vec<u32>, E> {
+        let (mut rows, mut befores) = (Vec::with_capacity(addresses.len()), Vec::with_capacity(READ_AT_ONCE));
+        for addresses in addresses.chunks(READ_AT_ONCE) {
+            for address in addresses {
+                befores.push(if self.row_of.contains_key(address) { None } else { read(*address)? });
+            }
+            for (address, before) in addresses.iter().zip(befores.drain(..)) {
+                rows.push(self.row(ledger, address, before));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Row of an account, which it makes as the ledger has the account or as it was before the block.
+    fn row(&mut self, ledger: &Ledger, address: &Address, before: Option<Account>) -> u32 {
+        let row = match self.row_of.entry(*address) {
+            Entry::Occupied(row) => return *row.get(),
             Entry::Vacant(row) => row,
         };
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
-        let before = match ledger.known(&address) {
+        let before = match ledger.known(address) {
             Some(name) => {
                 self.named.push((new, name));
                 ledger.rows[name as usize].now
             }
-            None => read()?,
+            None => before.into(),
         };
-        self.rows.push(LedgerRow::new(address, &before));
-        Ok(*row.insert(new))
+        self.rows.push(LedgerRow::new(*address, &before));
+        *row.insert(new)
+    }
+
+    /// The ledger has none of its accounts.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.named.is_empty()
+    }
+
+    /// All accounts and where their changes are, sorted by address.
+    pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (&LedgerRow, &Logs)> {
+        let mut keys: Vec<Key> = (0..).zip(&self.rows).map(|(row, known)| (start_of(&known.address), row)).collect();
+        let address = |row: u32| self.rows[row as usize].address;
+        keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| address(*i).cmp(&address(*j))));
+        keys.into_iter().map(|(_, row)| (&self.rows[row as usize], &self.logs))
     }
 
     /// The account in this row, and where to note its changes.
@@ -304,7 +334,6 @@ impl Ledger {
     pub(crate) fn into_memory(self) -> LedgerMemory {
         let Self { mut rows, mut slots, mut logs, shared, mut settled, spare, .. } = self;
         settled.retain_mut(Settled::clear);
-        // One is taken for each part of the accounts and one for the fees: there are never more than the largest block had.
         settled.extend(spare);
         let lengths = [rows.len(), slots.len(), logs.words.noted.len()];
         if lengths.into_iter().any(|length| length > ROWS_KEPT_MAX) {
@@ -329,6 +358,12 @@ impl Ledger {
     /// Memory to settle accounts in.
     pub(crate) fn spare(&mut self) -> Settled {
         self.spare.pop().unwrap_or_default()
+    }
+
+    /// Keeps memory in which accounts were settled for later ones.
+    pub(crate) fn give_back(&mut self, memory: impl IntoIterator<Item = Settled>) {
+        // One is taken for each part of the accounts and one for the fees: there are never more than the largest block had.
+        self.spare.extend(memory);
     }
 
     /// Takes over settled accounts, when all else of the block is committed.

@@ -13,7 +13,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use sluice_types::{AccountChange, LiteMap, StateChanges};
 
 use crate::{
-    ledger::{Ledger, LedgerRow, Logs},
+    ledger::{Ledger, LedgerRow, Logs, Settled},
     shares::{Key, Part, Share, one_share},
 };
 
@@ -34,6 +34,8 @@ enum Piece<A, S> {
         slots: S,
         is_last: bool,
     },
+    /// In order among themselves, and in no other piece.
+    Apart(A),
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +50,22 @@ struct AccessedSlots {
     read: Vec<U256>,
 }
 
-/// Makes changes and list, by one worker.
-pub(crate) fn make(ledger: &Ledger) -> (StateChanges, BlockAccessList) {
-    let (changes, list) = pieces(ledger, one_share(ledger));
-    (join_changes(ledger, Vec::from([changes])), join_list(ledger, Vec::from([list])))
+/// Makes changes and list, by one worker. Some of their pieces are made already.
+pub(crate) fn make(ledger: &Ledger, made: Vec<(ChangesPiece, ListPiece)>) -> (StateChanges, BlockAccessList) {
+    let (changes, list) = [pieces(ledger, one_share(ledger))].into_iter().chain(made).unzip();
+    (join_changes(ledger, changes), join_list(ledger, list))
+}
+
+/// Makes the pieces of accounts that the ledger does not have.
+pub(crate) fn apart(settled: &Settled) -> (ChangesPiece, ListPiece) {
+    let accounts = settled.sorted();
+    let mut changes = ChangedAccounts { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
+    let mut list = BlockAccessList::with_capacity(accounts.len());
+    for (account, logs) in accounts {
+        changes.add(account, logs, Vec::new());
+        list.push(access(account, logs, AccessedSlots::default()));
+    }
+    (ChangesPiece(Piece::Apart(changes)), ListPiece(Piece::Apart(list)))
 }
 
 /// Makes the pieces of a share.
@@ -90,7 +104,7 @@ fn accounts(ledger: &Ledger, keys: &[Key]) -> (ChangedAccounts, BlockAccessList)
 
 /// Puts all pieces of the changes together, in order.
 pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateChanges {
-    let (mut all, mut storage) = (ChangedAccounts::default(), Vec::new());
+    let (mut all, mut storage, mut apart) = (ChangedAccounts::default(), Vec::new(), Vec::new());
     let mut pieces = pieces.into_iter();
     while let Some(ChangesPiece(piece)) = pieces.next() {
         let following = || pieces.as_slice().iter().map(|ChangesPiece(piece)| piece);
@@ -107,8 +121,13 @@ pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateC
                     all.add(account, logs, take(&mut storage));
                 }
             }
+            Piece::Apart(changes) => {
+                apart.push(changes.accounts);
+                all.codes.extend(changes.codes);
+            }
         }
     }
+    all.accounts = merge(all.accounts, apart, |(address, _)| *address);
     debug_assert!(all.accounts.is_sorted_by(|(a, _), (b, _)| a < b), "each is added once, in order");
     StateChanges {
         accounts: LiteMap::from_sorted_store_unchecked(all.accounts),
@@ -118,7 +137,7 @@ pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateC
 
 /// Puts all pieces of the list together, in order.
 pub(crate) fn join_list(ledger: &Ledger, pieces: Vec<ListPiece>) -> BlockAccessList {
-    let (mut all, mut accessed) = (BlockAccessList::new(), AccessedSlots::default());
+    let (mut all, mut accessed, mut apart) = (BlockAccessList::new(), AccessedSlots::default(), Vec::new());
     let mut pieces = pieces.into_iter();
     while let Some(ListPiece(piece)) = pieces.next() {
         let following = || pieces.as_slice().iter().map(|ListPiece(piece)| piece);
@@ -137,9 +156,10 @@ pub(crate) fn join_list(ledger: &Ledger, pieces: Vec<ListPiece>) -> BlockAccessL
                     all.push(access(account, logs, take(&mut accessed)));
                 }
             }
+            Piece::Apart(list) => apart.push(list),
         }
     }
-    all
+    merge(all, apart, |account| account.address)
 }
 
 /// Appends a piece. The first makes room for those that are `left`, because growing with each would take longer than appending.
@@ -152,12 +172,37 @@ fn append<T>(all: &mut Vec<T>, mut piece: Vec<T>, left: impl FnOnce() -> usize) 
     }
 }
 
+/// Puts pieces, which are in order, between what is in order already.
+fn merge<T>(all: Vec<T>, pieces: Vec<Vec<T>>, address: impl Fn(&T) -> Address) -> Vec<T> {
+    if pieces.is_empty() {
+        return all;
+    }
+    let mut merged = Vec::with_capacity(all.len() + pieces.iter().map(Vec::len).sum::<usize>());
+    let mut all = all.into_iter().peekable();
+    for mut piece in pieces {
+        let Some(last) = piece.last().map(&address) else { continue };
+        if all.peek().is_none_or(|next| address(next) > last) {
+            merged.append(&mut piece);
+            continue;
+        }
+        for account in piece {
+            while let Some(next) = all.next_if(|next| address(next) < address(&account)) {
+                merged.push(next);
+            }
+            merged.push(account);
+        }
+    }
+    merged.extend(all);
+    merged
+}
+
 impl<A, S> Piece<A, S> {
     /// How many accounts it adds.
     fn accounts_left(&self, len: impl FnOnce(&A) -> usize) -> usize {
         match self {
             Self::Accounts(accounts) => len(accounts),
             Self::Slots { is_last, .. } => usize::from(*is_last),
+            Self::Apart(_) => 0,
         }
     }
 

@@ -41,13 +41,14 @@ pub(crate) mod seen {
     pub(crate) const ALL: u8 = BALANCE | NONCE | CODE;
 }
 
-/// An account as it stood at one moment.
+/// An account as it stood at one moment. In this order, every part begins at a word; it is copied often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Moment {
-    pub(crate) exists: bool,
     pub(crate) nonce: u64,
     pub(crate) balance: U256,
     pub(crate) code_hash: B256,
+    pub(crate) exists: bool,
 }
 
 impl Moment {

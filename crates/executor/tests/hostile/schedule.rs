@@ -108,7 +108,7 @@ pub fn settle(plan: &Plan<'_>, state: &MapState, workers: usize) -> Option<Outco
     let memory: Vec<_> = (0..=workers).map(|_| committer.spare()).collect();
     let settled = memory.into_iter().enumerate().map(|(worker, memory)| match worker {
         0 => bulk.settle_fees(&committer, &reader, memory),
-        worker => bulk.settle(&committer, &reader, worker - 1, memory),
+        worker => bulk.settle(&committer, &reader, worker - 1, memory).map(|(settlement, _)| settlement),
     });
     let settled = settled.collect::<Option<Vec<_>>>()?;
     committer.commit_bulk(bulk, settled);
