@@ -80,7 +80,7 @@ impl AccountEffect {
             return;
         }
         if self.end == End::Destroyed {
-            ledger.set(row, Moment::ABSENT, None);
+            ledger.set(row, names.seat(self.row), Moment::ABSENT, None);
             return;
         }
         let mut now = ledger.rows[row as usize].now;
@@ -96,7 +96,7 @@ impl AccountEffect {
         if now.is_empty() && !self.keeps_empty {
             now = Moment::ABSENT;
         }
-        ledger.set(row, now, self.code.as_ref());
+        ledger.set(row, names.seat(self.row), now, self.code.as_ref());
     }
 }
 
@@ -126,7 +126,7 @@ impl SlotEffect {
         let account = names.row(self.account).expect("accounts are applied before their slots");
         let slot = ledger.slot(names, self.slot, Place(account, self.key), self.start);
         if !destroyed {
-            ledger.set_slot(slot, self.now);
+            ledger.set_slot(slot, names.seat(self.slot), self.now);
         }
     }
 }
@@ -149,7 +149,7 @@ pub(crate) fn apply(accounts: &[AccountEffect], slots: &[SlotEffect], ledger: &m
     }
     for effect in accounts.iter().filter(|effect| effect.end == End::Destroyed) {
         let row = names.row(effect.row).expect("it was applied above");
-        ledger.wipe(row);
+        ledger.wipe(row, names.seat(effect.row));
     }
 }
 
@@ -166,9 +166,9 @@ pub(crate) fn apply_table(table: &Table<'_>, spec: SpecId, ledger: &mut Ledger, 
         if end == End::Stays {
             let info = &account.account.info;
             let now = Moment { exists: true, nonce: info.nonce, balance: info.balance, code_hash: info.code_hash };
-            ledger.set(name, now, info.code.as_ref());
+            ledger.set(name, names.seat(row), now, info.code.as_ref());
         } else {
-            ledger.set(name, Moment::ABSENT, None);
+            ledger.set(name, names.seat(row), Moment::ABSENT, None);
         }
         if end == End::Destroyed {
             destroyed.push((row, name));
@@ -179,10 +179,10 @@ pub(crate) fn apply_table(table: &Table<'_>, spec: SpecId, ledger: &mut Ledger, 
         let account = names.row(row.account).expect("accounts are applied before their slots");
         let name = ledger.slot(names, slot, Place(account, row.key), row.slot.original_value);
         if !destroyed.iter().any(|(destroyed, _)| *destroyed == row.account) {
-            ledger.set_slot(name, row.slot.present_value);
+            ledger.set_slot(name, names.seat(slot), row.slot.present_value);
         }
     }
-    for (_, name) in destroyed {
-        ledger.wipe(name);
+    for (row, name) in destroyed {
+        ledger.wipe(name, names.seat(row));
     }
 }

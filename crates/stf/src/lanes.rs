@@ -18,12 +18,11 @@ use sluice_types::{BlockAccessList, Outcome, Receipt, StateChanges, StateRead};
 use crate::{
     Error, Plan, Workspace,
     effects::{AccountEffect, SlotEffect, apply, apply_table, hold},
-    ledger::{Ledger, Names, name},
+    ledger::{Ledger, Names},
     machine::Machine,
     products,
     reader::{Failed, Reader},
     shares,
-    table::NONE,
 };
 
 pub use crate::{
@@ -38,20 +37,20 @@ pub use crate::{
 /// One speculating machine with its own table.
 #[expect(missing_debug_implementations, reason = "the machine inside has no useful one")]
 pub struct Lane<'a> {
-    id: usize,
+    id: u32,
     machine: Machine<'a>,
-    /// The table's row of each of the ledger's.
-    rows: Vec<u32>,
-    /// The same of slots.
-    slots: Vec<u32>,
     /// How many accounts and slots the last run had. The next has room for as many, so that its lists need not grow.
     room: (usize, usize),
+}
+
+fn number(lane: usize) -> u32 {
+    u32::try_from(lane).expect("nobody has so many cores")
 }
 
 /// What a lane foresees of a run of transactions.
 #[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
 pub struct Run {
-    lane: usize,
+    lane: u32,
     first: usize,
     done: Vec<Foreseen>,
     accounts: Vec<AccountEffect>,
@@ -85,42 +84,15 @@ impl<'a> Lane<'a> {
         workspace: &'a mut Workspace,
     ) -> Self {
         Self {
-            id,
+            id: number(id),
             machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
-            rows: Vec::new(),
-            slots: Vec::new(),
             room: (0, 0),
         }
     }
 
     /// Takes over what others have committed.
     pub fn learn(&mut self, commit: &Commit) {
-        let table = self.machine.table_mut();
-        for row in &commit.rows {
-            let name = name(&mut self.rows, row.row);
-            if *name == NONE {
-                *name = table.row_for(row.address, row.now);
-            }
-            table.put(*name, row.now, row.code.clone(), row.is_wiped);
-        }
-        for slot in &commit.slots {
-            let name = name(&mut self.slots, slot.slot);
-            if *name != NONE {
-                table.slots[*name as usize].slot.present_value = slot.now;
-                continue;
-            }
-            let known = self.rows.get(slot.account as usize).copied().filter(|row| *row != NONE);
-            let row = match known {
-                Some(row) => row,
-                // Its account is as the parent left it, or this lane would have heard of it.
-                None => match table.row(slot.address) {
-                    Ok(row) => row,
-                    // Who needs it will fail in the same way, and say so.
-                    Err(_) => continue,
-                },
-            };
-            *name = table.put_slot(row, slot.key, slot.now);
-        }
+        self.machine.table_mut().learn(self.id, commit);
     }
 
     /// Executes transactions ahead of what is committed.
@@ -196,7 +168,7 @@ pub struct Committed {
 impl Committer {
     /// A committer for so many lanes, in memory that an earlier block may have used.
     pub fn new(plan: &Plan<'_>, lanes: usize, memory: LedgerMemory) -> Self {
-        let names = (0..lanes).map(|_| Names::default()).collect();
+        let names = (0..lanes).map(|lane| Names::new(number(lane))).collect();
         Self { ledger: Ledger::new(true, memory), names, outcome: plan.outcome(), made: Vec::new() }
     }
 
@@ -257,7 +229,7 @@ impl Committer {
     /// Commits the transaction at this place of a run, if it was foreseen and all of that still holds.
     fn keep(&mut self, plan: &Plan<'_>, run: &mut Run, place: usize) -> bool {
         let (accounts, slots) = run.effects(place);
-        let names = &mut self.names[run.lane];
+        let names = &mut self.names[run.lane as usize];
         let index = run.first + place;
         if run.done[place].receipt.is_none()
             || plan.refuses(index, self.outcome.gas_used).is_some()
@@ -284,13 +256,13 @@ impl Committer {
 
     fn settle(&mut self, lane: &mut Lane<'_>) {
         let spec = lane.machine.spec();
-        apply_table(lane.machine.table(), spec, &mut self.ledger, &mut self.names[lane.id]);
+        apply_table(lane.machine.table(), spec, &mut self.ledger, &mut self.names[lane.id as usize]);
         lane.machine.table_mut().settle(spec, false);
     }
 
     /// Forgets the lanes, and gives all that is committed, for new ones.
     pub fn forget_lanes(&mut self) -> Commit {
-        self.names.iter_mut().for_each(|names| *names = Names::default());
+        (0..).zip(&mut self.names).for_each(|(lane, names)| *names = Names::new(lane));
         self.ledger.publish_all()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! The ledger is the one judge of a speculative execution: its rows are the state that sequential execution would have seen.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::{
     cmp::Ordering,
     mem::{replace, take},
@@ -189,8 +189,24 @@ pub(crate) struct Ledger {
 struct Shared {
     rows: AddressMap<u32>,
     slots: HashMap<Place, u32, DefaultHashBuilder>,
-    dirty_rows: Vec<u32>,
-    dirty_slots: Vec<u32>,
+    dirty_rows: Vec<(u32, Seat)>,
+    dirty_slots: Vec<(u32, Seat)>,
+}
+
+/// Which lane executed something, and in which row of its table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    lane: u32,
+    row: u32,
+}
+
+impl Seat {
+    const NOBODY: Self = Self { lane: NONE, row: NONE };
+
+    /// The row in the table of a lane, if that executed it.
+    pub(crate) fn row_of(self, lane: u32) -> Option<u32> {
+        (self.lane == lane).then_some(self.row)
+    }
 }
 
 /// Accounts whose changes were found without executing, beside the ledger's own.
@@ -273,17 +289,31 @@ impl Settled {
     }
 }
 
-/// What has been committed since the last publication, for the tables that did not commit it.
+/// What has been committed since the last publication, for the tables that did not commit it. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Commit(Arc<Changed>);
+
 #[derive(Debug, Default)]
-pub struct Commit {
-    pub(crate) rows: Vec<CommittedRow>,
-    pub(crate) slots: Vec<CommittedSlot>,
+struct Changed {
+    rows: Vec<CommittedRow>,
+    slots: Vec<CommittedSlot>,
+}
+
+impl Commit {
+    pub(crate) fn rows(&self) -> &[CommittedRow] {
+        &self.0.rows
+    }
+
+    pub(crate) fn slots(&self) -> &[CommittedSlot] {
+        &self.0.slots
+    }
 }
 
 /// An account that has changed.
 #[derive(Debug)]
 pub(crate) struct CommittedRow {
     pub(crate) row: u32,
+    pub(crate) by: Seat,
     pub(crate) address: Address,
     pub(crate) now: Moment,
     pub(crate) code: Option<Bytecode>,
@@ -294,6 +324,7 @@ pub(crate) struct CommittedRow {
 #[derive(Debug)]
 pub(crate) struct CommittedSlot {
     pub(crate) slot: u32,
+    pub(crate) by: Seat,
     /// Row of its account, which may itself not have changed.
     pub(crate) account: u32,
     pub(crate) address: Address,
@@ -304,6 +335,8 @@ pub(crate) struct CommittedSlot {
 /// Which rows of the ledger a table's rows are.
 #[derive(Default)]
 pub(crate) struct Names {
+    /// Number of the lane whose table it is.
+    lane: u32,
     rows: Vec<u32>,
     slots: Vec<u32>,
 }
@@ -318,6 +351,15 @@ pub(crate) fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
 }
 
 impl Names {
+    pub(crate) fn new(lane: u32) -> Self {
+        Self { lane, ..Self::default() }
+    }
+
+    /// Where the lane has the row that it calls so.
+    pub(crate) fn seat(&self, row: u32) -> Seat {
+        Seat { lane: self.lane, row }
+    }
+
     pub(crate) fn row(&self, row: u32) -> Option<u32> {
         self.rows.get(row as usize).copied().filter(|row| *row != NONE)
     }
@@ -388,13 +430,13 @@ impl Ledger {
             let known = &mut self.rows[row];
             if known.now != known.before || known.storage_gone {
                 known.is_wiped = known.storage_gone;
-                self.mark(u32::try_from(row).expect("rows are numbered so"));
+                self.mark(u32::try_from(row).expect("rows are numbered so"), Seat::NOBODY);
             }
         }
         for (index, slot) in (0..).zip(&mut self.slots) {
             let is_news = slot.now != slot.before || self.rows[slot.account as usize].storage_gone;
             if let Some(shared) = self.shared.as_mut().filter(|_| is_news && !replace(&mut slot.is_dirty, true)) {
-                shared.dirty_slots.push(index);
+                shared.dirty_slots.push((index, Seat::NOBODY));
             }
         }
         self.publish()
@@ -458,12 +500,12 @@ impl Ledger {
         new
     }
 
-    /// Commits what an account now is. The code is needed only where it has changed.
-    pub(crate) fn set(&mut self, row: u32, now: Moment, code: Option<&Bytecode>) {
+    /// Commits what an account now is, and who made it so. The code is needed only where it has changed.
+    pub(crate) fn set(&mut self, row: u32, by: Seat, now: Moment, code: Option<&Bytecode>) {
         if self.rows[row as usize].now == now {
             return;
         }
-        self.mark(row);
+        self.mark(row, by);
         let (index, logs) = (self.index, &mut self.logs);
         let row = &mut self.rows[row as usize];
         if now.balance != row.now.balance {
@@ -481,33 +523,34 @@ impl Ledger {
         row.now = now;
     }
 
-    /// Commits what a slot now holds.
-    pub(crate) fn set_slot(&mut self, slot: u32, now: U256) {
+    /// Commits what a slot now holds, and who made it so.
+    pub(crate) fn set_slot(&mut self, slot: u32, by: Seat, now: U256) {
         let row = &mut self.slots[slot as usize];
         if row.now != now {
             row.now = now;
             self.logs.words.note(&mut row.history, self.index, &row.before, now);
             if let Some(shared) = self.shared.as_mut().filter(|_| !replace(&mut row.is_dirty, true)) {
-                shared.dirty_slots.push(slot);
+                shared.dirty_slots.push((slot, by));
             }
         }
     }
 
-    fn mark(&mut self, row: u32) {
+    fn mark(&mut self, row: u32, by: Seat) {
         let is_dirty = &mut self.rows[row as usize].is_dirty;
         if let Some(shared) = self.shared.as_mut().filter(|_| !replace(is_dirty, true)) {
-            shared.dirty_rows.push(row);
+            shared.dirty_rows.push((row, by));
         }
     }
 
     /// What has been committed since it was last asked for.
     pub(crate) fn publish(&mut self) -> Commit {
         let Some(shared) = &mut self.shared else { return Commit::default() };
-        let rows = shared.dirty_rows.drain(..).map(|index| {
+        let rows = shared.dirty_rows.drain(..).map(|(index, by)| {
             let row = &mut self.rows[index as usize];
             row.is_dirty = false;
             CommittedRow {
                 row: index,
+                by,
                 address: row.address,
                 now: row.now,
                 code: row.code.clone(),
@@ -515,18 +558,18 @@ impl Ledger {
             }
         });
         let rows = rows.collect();
-        let slots = shared.dirty_slots.drain(..).map(|index| {
+        let slots = shared.dirty_slots.drain(..).map(|(index, by)| {
             let slot = &mut self.slots[index as usize];
             slot.is_dirty = false;
             let address = self.rows[slot.account as usize].address;
-            CommittedSlot { slot: index, account: slot.account, address, key: slot.key, now: slot.now }
+            CommittedSlot { slot: index, by, account: slot.account, address, key: slot.key, now: slot.now }
         });
-        Commit { rows, slots: slots.collect() }
+        Commit(Arc::new(Changed { rows, slots: slots.collect() }))
     }
 
-    /// Commits that an account was destroyed: its storage is empty.
-    pub(crate) fn wipe(&mut self, row: u32) {
-        self.mark(row);
+    /// Commits that an account was destroyed, and by whom: its storage is empty.
+    pub(crate) fn wipe(&mut self, row: u32, by: Seat) {
+        self.mark(row, by);
         let row = &mut self.rows[row as usize];
         row.storage_gone = true;
         row.is_wiped = true;

@@ -46,6 +46,7 @@ mod journal;
 pub mod lanes;
 mod ledger;
 mod machine;
+mod news;
 mod preimages;
 mod products;
 mod reader;

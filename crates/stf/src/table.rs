@@ -25,6 +25,7 @@ use sluice_types::{Account, EMPTY_CODE_HASH};
 use crate::{
     codes::Codes,
     foresight::Telling,
+    news::{Found, Heard},
     reader::{Failed, Source},
     warm::Warm,
 };
@@ -91,6 +92,8 @@ pub(crate) struct AccountRow {
     pub(crate) slack: U256,
     /// The last of its slots; each knows the one before.
     pub(crate) last_slot: u32,
+    /// The last of its slots that are news, which are no rows yet; each knows the one before.
+    pub(crate) last_news: u32,
     /// What the parent's state holds in its storage is no longer there.
     pub(crate) storage_gone: bool,
     /// The run whose roll-back knows this row.
@@ -178,6 +181,7 @@ pub(crate) struct Rows {
     slots: Vec<SlotRow>,
     loaded: Vec<u32>,
     loaded_slots: Vec<u32>,
+    heard: Heard,
 }
 
 impl Rows {
@@ -208,8 +212,9 @@ pub(crate) struct Table<'a> {
     kept: &'a mut Rows,
     /// Code deployed since the parent, which the parent's state does not have.
     new_codes: B256Map<Bytecode>,
-    row_of: AddressMap<u32>,
-    slot_of: HashMap<Place, u32, DefaultHashBuilder>,
+    /// Rows, or [news](crate::news).
+    pub(crate) row_of: AddressMap<u32>,
+    pub(crate) slot_of: HashMap<Place, u32, DefaultHashBuilder>,
     /// The row that was found last.
     found: Cell<u32>,
     /// A new account, without even the code that is no code.
@@ -225,6 +230,8 @@ pub(crate) struct Table<'a> {
     /// The run that executes, when runs are rolled back.
     run: u32,
     saved: Saved,
+    /// What other tables have committed.
+    pub(crate) heard: Heard,
     /// What a list tells, when the block is executed from one. Rows then hold what it says at the transaction that executes.
     pub(crate) telling: Option<Telling<'a>>,
 }
@@ -232,7 +239,7 @@ pub(crate) struct Table<'a> {
 impl<'a> Table<'a> {
     pub(crate) fn new(state: &'a dyn Source, codes: &'a mut Codes, kept: &'a mut Rows) -> Self {
         kept.clear();
-        let Rows { row_of, slot_of, accounts, slots, loaded, loaded_slots } = take(kept);
+        let Rows { row_of, slot_of, accounts, slots, loaded, loaded_slots, heard } = take(kept);
         let mut tx = TransactionId::ZERO;
         // Rows that no transaction has loaded are marked with zero.
         tx.increment();
@@ -255,6 +262,7 @@ impl<'a> Table<'a> {
             // Rows that no run has saved are marked with zero.
             run: 1,
             saved: Saved::default(),
+            heard,
             telling: None,
         }
     }
@@ -266,7 +274,7 @@ impl<'a> Table<'a> {
         if self.accounts.get(last as usize).is_some_and(|account| account.address == *address) {
             return Some(last);
         }
-        let row = self.row_of.get(address).copied()?;
+        let Found::Row(row) = Found::of(*self.row_of.get(address)?) else { return None };
         self.found.set(row);
         Some(row)
     }
@@ -284,6 +292,9 @@ impl<'a> Table<'a> {
     }
 
     fn read(&mut self, address: Address) -> Result<u32, Failed> {
+        if let Some(news) = self.news_of(&address) {
+            return Ok(self.take_account(news));
+        }
         let now = self.state.account(address)?.into();
         Ok(self.insert(address, now))
     }
@@ -300,7 +311,7 @@ impl<'a> Table<'a> {
         account.set(now, code);
     }
 
-    fn insert(&mut self, address: Address, now: Moment) -> u32 {
+    pub(crate) fn insert(&mut self, address: Address, now: Moment) -> u32 {
         let row = u32::try_from(self.accounts.len()).expect("a block touches fewer than 2^32 accounts");
         let mut account = AccountRow {
             address,
@@ -311,6 +322,7 @@ impl<'a> Table<'a> {
             seen: Cell::new(0),
             slack: U256::MAX,
             last_slot: NONE,
+            last_news: NONE,
             storage_gone: !now.exists,
             saved_in: 0,
         };
@@ -320,6 +332,7 @@ impl<'a> Table<'a> {
         }
         self.accounts.push(account);
         self.row_of.insert(address, row);
+        self.take_waiting(row);
         row
     }
 
@@ -402,9 +415,9 @@ impl<'a> Table<'a> {
         skip_cold_load: bool,
     ) -> Result<(u32, bool), JournalLoadError<Failed>> {
         let place = Place(row, key);
-        let known = self.slot_of.get(&place).copied();
+        let known = self.slot_of.get(&place).copied().map(Found::of);
         let is_cold = match known {
-            Some(slot) if !self.slots[slot as usize].slot.is_cold_transaction_id(self.tx) => {
+            Some(Found::Row(slot)) if !self.slots[slot as usize].slot.is_cold_transaction_id(self.tx) => {
                 return Ok((slot, false));
             }
             _ => !warm.is_slot_warm(&self.accounts[row as usize].address, &key),
@@ -413,7 +426,8 @@ impl<'a> Table<'a> {
             return Err(JournalLoadError::ColdLoadSkipped);
         }
         let slot = match known {
-            Some(slot) => slot,
+            Some(Found::Row(slot)) => slot,
+            Some(Found::News(news)) => self.take_slot(row, news),
             None => {
                 let account = &self.accounts[row as usize];
                 let value = if account.storage_gone || account.account.is_created() {
@@ -436,7 +450,7 @@ impl<'a> Table<'a> {
         Ok((slot, is_cold))
     }
 
-    fn insert_slot(&mut self, place: Place, value: U256) -> u32 {
+    pub(crate) fn insert_slot(&mut self, place: Place, value: U256) -> u32 {
         let slot = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
         let Place(account, key) = place;
         let previous = replace(&mut self.accounts[account as usize].last_slot, slot);
@@ -492,6 +506,7 @@ impl<'a> Table<'a> {
     }
 
     fn clear_slots(&mut self, row: u32, rolls_back: bool) {
+        self.take_slots(row);
         let mut index = self.accounts[row as usize].last_slot;
         while index != NONE {
             let slot = &mut self.slots[index as usize];
@@ -543,14 +558,6 @@ impl<'a> Table<'a> {
         account.account.info.nonce = nonce;
     }
 
-    /// Row of an account that others have committed, which is not read when it is new.
-    pub(crate) fn row_for(&mut self, address: Address, now: Moment) -> u32 {
-        match self.known(&address) {
-            Some(row) => row,
-            None => self.insert(address, now),
-        }
-    }
-
     /// Takes over an account that others have committed.
     pub(crate) fn put(&mut self, row: u32, now: Moment, code: Option<Bytecode>, storage_gone: bool) {
         if let Some(code) = &code {
@@ -564,7 +571,8 @@ impl<'a> Table<'a> {
         account.set(now, code);
         if storage_gone {
             account.storage_gone = true;
-            let mut index = account.last_slot;
+            self.take_slots(row);
+            let mut index = self.accounts[row as usize].last_slot;
             while index != NONE {
                 let slot = &mut self.slots[index as usize];
                 slot.slot.present_value = U256::ZERO;
@@ -572,21 +580,11 @@ impl<'a> Table<'a> {
             }
         }
     }
-
-    /// Takes over a slot that others have committed.
-    pub(crate) fn put_slot(&mut self, row: u32, key: U256, value: U256) -> u32 {
-        match self.slot_of.get(&Place(row, key)) {
-            Some(&slot) => {
-                self.slots[slot as usize].slot.present_value = value;
-                slot
-            }
-            None => self.insert_slot(Place(row, key), value),
-        }
-    }
 }
 
 impl Drop for Table<'_> {
     fn drop(&mut self) {
+        self.heard.clear();
         *self.kept = Rows {
             row_of: take(&mut self.row_of),
             slot_of: take(&mut self.slot_of),
@@ -594,6 +592,7 @@ impl Drop for Table<'_> {
             slots: take(&mut self.slots),
             loaded: take(&mut self.loaded),
             loaded_slots: take(&mut self.loaded_slots),
+            heard: take(&mut self.heard),
         };
     }
 }

@@ -1,0 +1,220 @@
+//! What other lanes have committed, which a table takes over only when it is asked for it.
+//!
+//! Most of what one lane commits no other lane will ever touch. So a table notes of such an account or slot only where to find it, in the
+//! place where its row would be, and makes the row when a transaction loads it.
+
+use alloc::vec::Vec;
+use core::mem::replace;
+
+use alloy_primitives::{
+    Address,
+    map::{AddressMap, Entry},
+};
+
+use crate::{
+    ledger::{Commit, CommittedRow, CommittedSlot, name},
+    table::{NONE, Place, Table},
+};
+
+/// Marks what stands in the place of a row as a number of news. No table has so many rows.
+const NEWS: u32 = 1 << 31;
+
+/// What is in the place of a row.
+pub(crate) enum Found {
+    Row(u32),
+    News(u32),
+}
+
+impl Found {
+    pub(crate) fn of(named: u32) -> Self {
+        if named & NEWS == 0 { Self::Row(named) } else { Self::News(named & !NEWS) }
+    }
+}
+
+/// Where something is in the commits.
+#[derive(Clone, Copy)]
+struct At {
+    commit: u32,
+    place: u32,
+}
+
+/// A slot that is news.
+struct SlotNews {
+    at: At,
+    /// The news before it that are of the same account, or [`NONE`].
+    previous: u32,
+}
+
+/// What a table has heard.
+#[derive(Default)]
+pub(crate) struct Heard {
+    commits: Vec<Commit>,
+    /// What the table has in the place of each of the ledger's rows, or [`NONE`].
+    rows: Vec<u32>,
+    /// The same of slots.
+    slots: Vec<u32>,
+    accounts: Vec<At>,
+    slot_news: Vec<SlotNews>,
+    /// The last slots that are news of accounts that the table has no row for.
+    waiting: AddressMap<u32>,
+}
+
+impl Heard {
+    pub(crate) fn clear(&mut self) {
+        self.commits.clear();
+        self.rows.clear();
+        self.slots.clear();
+        self.accounts.clear();
+        self.slot_news.clear();
+        self.waiting.clear();
+    }
+
+    fn account(&self, at: At) -> &CommittedRow {
+        &self.commits[at.commit as usize].rows()[at.place as usize]
+    }
+
+    fn slot(&self, news: u32) -> &CommittedSlot {
+        let At { commit, place } = self.slot_news[news as usize].at;
+        &self.commits[commit as usize].slots()[place as usize]
+    }
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).ok().filter(|number| number & NEWS == 0).expect("a block changes fewer than 2^31 things")
+}
+
+impl Table<'_> {
+    /// Hears what has been committed; `lane` is the one whose table this is.
+    pub(crate) fn learn(&mut self, lane: u32, commit: &Commit) {
+        let number = number(self.heard.commits.len());
+        self.heard.commits.push(commit.clone());
+        for (place, row) in (0..).zip(commit.rows()) {
+            self.learn_row(lane, At { commit: number, place }, row);
+        }
+        for (place, slot) in (0..).zip(commit.slots()) {
+            self.learn_slot(lane, At { commit: number, place }, slot);
+        }
+    }
+
+    fn learn_row(&mut self, lane: u32, at: At, row: &CommittedRow) {
+        // Code and destruction are rare, and concern more than the row.
+        let can_wait = row.code.is_none() && !row.is_wiped;
+        let named = name(&mut self.heard.rows, row.row);
+        if *named == NONE {
+            *named = match row.by.row_of(lane) {
+                Some(row) => row,
+                None => match self.row_of.entry(row.address) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(place) => {
+                        let news = number(self.heard.accounts.len());
+                        self.heard.accounts.push(at);
+                        *place.insert(NEWS | news)
+                    }
+                },
+            };
+        }
+        match Found::of(*named) {
+            Found::Row(known) => self.put(known, row.now, row.code.clone(), row.is_wiped),
+            Found::News(news) => {
+                self.heard.accounts[news as usize] = at;
+                if !can_wait {
+                    let known = self.take_account(news);
+                    self.put(known, row.now, row.code.clone(), row.is_wiped);
+                }
+            }
+        }
+    }
+
+    fn learn_slot(&mut self, lane: u32, at: At, slot: &CommittedSlot) {
+        let named = name(&mut self.heard.slots, slot.slot);
+        if *named == NONE
+            && let Some(row) = slot.by.row_of(lane)
+        {
+            *named = row;
+        }
+        if *named != NONE {
+            match Found::of(*named) {
+                Found::Row(known) => self.slots[known as usize].slot.present_value = slot.now,
+                Found::News(news) => self.heard.slot_news[news as usize].at = at,
+            }
+            return;
+        }
+        let news = number(self.heard.slot_news.len());
+        let account = *name(&mut self.heard.rows, slot.account);
+        let account = if account == NONE { self.row_of.get(&slot.address).copied() } else { Some(account) };
+        let Some(Found::Row(account)) = account.map(Found::of) else {
+            let previous = self.heard.waiting.insert(slot.address, news).unwrap_or(NONE);
+            self.heard.slot_news.push(SlotNews { at, previous });
+            self.heard.slots[slot.slot as usize] = NEWS | news;
+            return;
+        };
+        self.heard.rows[slot.account as usize] = account;
+        self.heard.slots[slot.slot as usize] = match self.slot_of.entry(Place(account, slot.key)) {
+            Entry::Occupied(known) => {
+                let known = *known.get();
+                self.slots[known as usize].slot.present_value = slot.now;
+                known
+            }
+            Entry::Vacant(place) => {
+                let previous = replace(&mut self.accounts[account as usize].last_news, news);
+                self.heard.slot_news.push(SlotNews { at, previous });
+                *place.insert(NEWS | news)
+            }
+        };
+    }
+
+    /// Row of an account that is news, which it makes.
+    pub(crate) fn take_account(&mut self, news: u32) -> u32 {
+        let at = self.heard.accounts[news as usize];
+        let &CommittedRow { row: named, address, now, .. } = self.heard.account(at);
+        let row = self.insert(address, now);
+        self.heard.rows[named as usize] = row;
+        row
+    }
+
+    /// The account that a new row is of may have slots that are news.
+    pub(crate) fn take_waiting(&mut self, row: u32) {
+        if self.heard.waiting.is_empty() {
+            return;
+        }
+        let account = &mut self.accounts[row as usize];
+        let Some(last) = self.heard.waiting.remove(&account.address) else { return };
+        account.last_news = last;
+        let mut news = last;
+        while news != NONE {
+            self.slot_of.insert(Place(row, self.heard.slot(news).key), NEWS | news);
+            news = self.heard.slot_news[news as usize].previous;
+        }
+    }
+
+    /// Row of a slot that is news, which it makes.
+    pub(crate) fn take_slot(&mut self, row: u32, news: u32) -> u32 {
+        let &CommittedSlot { slot: named, key, now, .. } = self.heard.slot(news);
+        let slot = self.insert_slot(Place(row, key), now);
+        self.heard.slots[named as usize] = slot;
+        slot
+    }
+
+    /// Makes rows of all slots of an account that are news.
+    pub(crate) fn take_slots(&mut self, row: u32) {
+        let mut news = replace(&mut self.accounts[row as usize].last_news, NONE);
+        while news != NONE {
+            let named = self.heard.slot(news).slot;
+            if self.heard.slots[named as usize] == NEWS | news {
+                self.take_slot(row, news);
+            }
+            news = self.heard.slot_news[news as usize].previous;
+        }
+    }
+
+    /// The number of an account's news, if it is any.
+    pub(crate) fn news_of(&self, address: &Address) -> Option<u32> {
+        if self.heard.accounts.is_empty() {
+            return None;
+        }
+        match Found::of(*self.row_of.get(address)?) {
+            Found::Row(_) => None,
+            Found::News(news) => Some(news),
+        }
+    }
+}
