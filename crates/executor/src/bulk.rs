@@ -15,14 +15,12 @@ use sluice_stf::{
 };
 use sluice_types::StateRead;
 
-use crate::{block::lock, crew::Crew};
+use crate::{block::lock, crew::Crew, executor::LOOKED_AT_TRANSACTIONS};
 
 /// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
 pub const BULK_TRANSFERS_MIN: usize = 128;
 /// Parts of the accounts for each worker, so that all end together and a part's accounts stay in a core's cache.
 const PARTS_PER_WORKER: usize = 8;
-/// Transactions that are looked at, at once, to see whether they are transfers.
-const LOOKED_AT_TRANSACTIONS: usize = 2_048;
 /// Transfers that are prepared at once.
 const CHUNK_TRANSFERS: usize = 512;
 

@@ -82,20 +82,29 @@ pub(crate) fn cut(
     workers: usize,
     cuts: Option<&[usize]>,
 ) -> Cut {
+    cut_expected(&estimates.of(plan, transactions.clone()), transactions, workers, cuts)
+}
+
+/// As [`cut`], with what is expected of the transactions.
+pub(crate) fn cut_expected(
+    expected: &[Expected],
+    transactions: Range<usize>,
+    workers: usize,
+    cuts: Option<&[usize]>,
+) -> Cut {
     let Range { start: first, end } = transactions;
-    let expected = estimates.of(plan, first..end);
     let all: u64 = expected.iter().map(|expected| expected.call.ns).sum();
     let bound = |left: u64| {
         let share = Duration::from_nanos(left / (4 * workers as u64));
         in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
     };
     let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left));
-    let is_wide = is_wide(&expected);
+    let is_wide = is_wide(expected);
     let is_listed = cuts.is_none();
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
     let (mut runs, mut times) = (Vec::new(), Vec::new());
     let (mut start, mut run, mut left) = (first, 0, all);
-    for (index, expected) in (first..).zip(&expected) {
+    for (index, expected) in (first..).zip(expected) {
         let call = expected.call;
         let must = cuts.next_if(|cut| **cut <= index).is_some();
         let bound = if !is_listed && follows(expected) { clash_bound(left) } else { bound(left) };

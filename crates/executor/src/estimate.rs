@@ -11,7 +11,7 @@ use sluice_types::Outcome;
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 
 /// Most runs of a block that are learnt from.
-const RUNS_LEARNT_MAX: usize = 256;
+const RUNS_LEARNT_MAX: usize = 128;
 /// Nanoseconds of a transfer of value and nothing else, which runs no code.
 const TRANSFER_NS: u64 = 500;
 /// Nanoseconds of a call that was never seen, if its gas limit allows as many.
@@ -120,7 +120,9 @@ impl Estimates {
     /// What these transactions will cost.
     pub(crate) fn of(&self, plan: &Plan<'_>, transactions: Range<usize>) -> Vec<Expected> {
         // Calls of the same function often come one after another.
-        let mut last: Option<(Key, Option<Call>)> = None;
+        let before = transactions.start.checked_sub(1).and_then(|before| plan.call(before));
+        let mut last: Option<(Key, Option<Call>)> =
+            before.map(|(kind, selector, _)| ((kind, selector), self.calls.get(&(kind, selector)).copied()));
         let expected = transactions.map(|index| {
             let Some((kind, selector, gas_limit)) = plan.call(index) else {
                 last = None;

@@ -3,6 +3,7 @@
 use std::{
     mem::take,
     num::NonZeroUsize,
+    ops::Range,
     sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -22,7 +23,7 @@ use crate::{
     bulk,
     closing::Closing,
     crew::{Crew, Lender},
-    cut::{Cut, SHARED_TIME_MIN, cut},
+    cut::{Cut, SHARED_TIME_MIN, cut, cut_expected},
     distance::{Distance, measure},
     estimate::{Estimates, transfers_time},
     list::Listed,
@@ -30,6 +31,9 @@ use crate::{
 
 /// How much longer than the transfers at its end the rest of a block may be that is no quicker when it is shared, while they are.
 const DEAR_HEAD_MAX: u32 = 8;
+
+/// Transactions that are looked at, at once, where all workers look.
+pub(crate) const LOOKED_AT_TRANSACTIONS: usize = 2_048;
 
 /// Executes the blocks of one chain, and keeps what serves the next: analysed code, memory, and what calls cost.
 #[derive(Debug)]
@@ -144,7 +148,7 @@ impl Executor {
             return alone(plan, state, workspaces, estimates);
         }
         let transfers = bulk::find(&self.crew, plan);
-        let head = cut(estimates, plan, 0..transfers.start, workers, Some(&cuts));
+        let head = self.cut(estimates, plan, 0..transfers.start, Some(&cuts));
         let transfers_time = transfers_time(transfers.len());
         let mut pays = || transfers_time > head.time / DEAR_HEAD_MAX || head.pays(workers, || distance.now(&self.crew));
         let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays());
@@ -167,7 +171,7 @@ impl Executor {
                 closing.start(committer);
                 self.crew.all(vec![(); workers], |()| closing.work());
             } else {
-                let Cut { runs, .. } = cut(estimates, plan, transfers, workers, Some(&cuts));
+                let Cut { runs, .. } = self.cut(estimates, plan, transfers, Some(&cuts));
                 let commit = committer.forget_lanes();
                 let block = Block::after(plan, runs, committer, Some(commit));
                 share(&self.crew, &block, Some(&closing), state, workspaces)?;
@@ -178,6 +182,19 @@ impl Executor {
         *ledger = memory;
         lessons.iter().for_each(|lesson| estimates.learn(plan, &outcome, lesson));
         Ok(outcome)
+    }
+
+    /// Cuts a block. Transactions of a large one come from far, so that all workers look at them.
+    fn cut(&self, estimates: &Estimates, plan: &Plan<'_>, transactions: Range<usize>, cuts: Option<&[usize]>) -> Cut {
+        let workers = self.workers();
+        if transactions.len() < 2 * LOOKED_AT_TRANSACTIONS {
+            return cut(estimates, plan, transactions, workers, cuts);
+        }
+        let Range { start, end } = transactions;
+        let parts = (start..end).step_by(LOOKED_AT_TRANSACTIONS);
+        let parts = parts.map(|start| start..(start + LOOKED_AT_TRANSACTIONS).min(end)).collect();
+        let expected = self.crew.all(parts, |part| estimates.of(plan, part)).concat();
+        cut_expected(&expected, start..end, workers, cuts)
     }
 
     /// Executes a block whose access list is known, in which there is nothing to guess.
@@ -221,7 +238,7 @@ impl Executor {
         // Without conflicts, it does not matter where runs end.
         cuts.clear();
         let workers = self.workers();
-        let cut = cut(estimates, plan, 0..plan.len(), workers, None);
+        let cut = self.cut(estimates, plan, 0..plan.len(), None);
         let is_shared = cut.runs.len() > 1
             && cut.time >= self.share_from
             && (self.share_from.is_zero() || cut.pays_from_list(workers, distance.now(&self.crew)));

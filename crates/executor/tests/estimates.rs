@@ -277,6 +277,11 @@ proptest! {
         let outcome = outcome(&world, &plan);
         let lesson = lesson(contracts.len(), |index| again[index], CALL_TIME);
         let estimates = learnt(&plan, &outcome, &lesson, times);
+        // Large blocks are looked at in parts, by all workers.
+        let part = 1 + cuts.first().copied().unwrap_or_default();
+        let parts = (0..plan.len()).step_by(part).map(|start| start..(start + part).min(plan.len()));
+        let in_parts: Vec<_> = parts.flat_map(|part| estimates.of(&plan, part)).collect();
+        prop_assert_eq!(format!("{:?}", in_parts), format!("{:?}", estimates.of(&plan, 0..plan.len())));
         for given in [Some(cuts.as_slice()), None] {
             let runs = cut(&estimates, &plan, 0..plan.len(), workers, given).runs;
             let ranks = runs.ranks();

@@ -135,6 +135,22 @@ pub(crate) struct LedgerSlot {
     pub(crate) history: History,
 }
 
+/// As [`Head`], of a slot.
+#[derive(Clone, Copy)]
+struct SlotHead {
+    /// Of its key.
+    start: u64,
+    account: u32,
+}
+
+/// What is needed of all accounts at once, when the block ends. Rows are large, and reading all of them would take long.
+#[derive(Clone, Copy)]
+struct Head {
+    /// Of its address.
+    start: u64,
+    slots_count: u32,
+}
+
 /// One account that was read or written.
 pub(crate) struct LedgerRow {
     pub(crate) address: Address,
@@ -142,7 +158,6 @@ pub(crate) struct LedgerRow {
     pub(crate) now: Moment,
     /// The last of its slots; each knows the one before.
     last_slot: u32,
-    pub(crate) slots_count: u32,
     is_dirty: bool,
     /// Destroyed since the last publication.
     is_wiped: bool,
@@ -163,7 +178,9 @@ const READ_AT_ONCE: usize = 16;
 #[expect(missing_debug_implementations, reason = "it holds nothing to look at")]
 pub struct LedgerMemory {
     rows: Vec<LedgerRow>,
+    heads: Vec<Head>,
     slots: Vec<LedgerSlot>,
+    slot_heads: Vec<SlotHead>,
     logs: Logs,
     shared: Shared,
     settled: Vec<Settled>,
@@ -172,7 +189,9 @@ pub struct LedgerMemory {
 /// The committed locations.
 pub(crate) struct Ledger {
     pub(crate) rows: Vec<LedgerRow>,
+    heads: Vec<Head>,
     pub(crate) slots: Vec<LedgerSlot>,
+    slot_heads: Vec<SlotHead>,
     pub(crate) logs: Logs,
     /// When several tables work on the block.
     shared: Option<Shared>,
@@ -341,6 +360,10 @@ pub(crate) struct Names {
     slots: Vec<u32>,
 }
 
+fn slot_start(key: &U256) -> u64 {
+    key.as_limbs()[3]
+}
+
 /// The name of a row; [`NONE`] while it has none.
 pub(crate) fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
     let row = row as usize;
@@ -368,13 +391,14 @@ impl Names {
 impl Ledger {
     /// A ledger for one table, or for several.
     pub(crate) fn new(several: bool, memory: LedgerMemory) -> Self {
-        let LedgerMemory { rows, slots, logs, shared, settled: spare } = memory;
-        Self { rows, slots, logs, shared: several.then_some(shared), settled: Vec::new(), spare, index: 0 }
+        let LedgerMemory { rows, heads, slots, slot_heads, logs, shared, settled: spare } = memory;
+        let (shared, settled) = (several.then_some(shared), Vec::new());
+        Self { rows, heads, slots, slot_heads, logs, shared, settled, spare, index: 0 }
     }
 
     /// The memory, emptied for the next block.
     pub(crate) fn into_memory(self) -> LedgerMemory {
-        let Self { mut rows, mut slots, mut logs, shared, mut settled, spare, .. } = self;
+        let Self { mut rows, mut heads, mut slots, mut slot_heads, mut logs, shared, mut settled, spare, .. } = self;
         settled.retain_mut(Settled::clear);
         settled.extend(spare);
         let lengths = [rows.len(), slots.len(), logs.words.noted.len()];
@@ -382,14 +406,16 @@ impl Ledger {
             return LedgerMemory { settled, ..LedgerMemory::default() };
         }
         rows.clear();
+        heads.clear();
         slots.clear();
+        slot_heads.clear();
         logs.clear();
         let mut shared = shared.unwrap_or_default();
         shared.rows.clear();
         shared.slots.clear();
         shared.dirty_rows.clear();
         shared.dirty_slots.clear();
-        LedgerMemory { rows, slots, logs, shared, settled }
+        LedgerMemory { rows, heads, slots, slot_heads, logs, shared, settled }
     }
 
     /// Row of an account, when several tables work on the block.
@@ -458,6 +484,7 @@ impl Ledger {
         }
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
         self.rows.push(LedgerRow::new(address, before));
+        self.heads.push(Head { start: start_of(&address), slots_count: 0 });
         if let Some(shared) = &mut self.shared {
             shared.rows.insert(address, new);
         }
@@ -481,9 +508,9 @@ impl Ledger {
             return slot;
         }
         let new = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
-        let account = &mut self.rows[row as usize];
-        account.slots_count += 1;
-        let previous = replace(&mut account.last_slot, new);
+        self.heads[row as usize].slots_count += 1;
+        self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
+        let previous = replace(&mut self.rows[row as usize].last_slot, new);
         self.slots.push(LedgerSlot {
             key,
             before,
@@ -588,7 +615,7 @@ impl Ledger {
     pub(crate) fn keys(&self) -> Vec<Key> {
         let count = self.rows.len() + self.settled.iter().map(|settled| settled.rows.len()).sum::<usize>();
         let mut keys = Vec::with_capacity(count);
-        keys.extend((0..).zip(&self.rows).map(|(row, known)| (start_of(&known.address), row)));
+        keys.extend((0..).zip(&self.heads).map(|(row, head)| (head.start, row)));
         for settled in &self.settled {
             let mut named = settled.named.iter().map(|(row, _)| *row).peekable();
             for (row, known) in (0..).zip(&settled.rows) {
@@ -598,6 +625,19 @@ impl Ledger {
                 }
             }
         }
+        keys
+    }
+
+    /// How many slots of an account there are.
+    pub(crate) fn slots_count(&self, row: u32) -> usize {
+        self.heads.get(row as usize).map_or(0, |head| head.slots_count as usize)
+    }
+
+    /// The starts of the keys of an account's slots, with the slots' rows. It looks at all slots of all accounts.
+    pub(crate) fn slot_keys(&self, row: u32) -> Vec<Key> {
+        let mut keys = Vec::with_capacity(self.slots_count(row));
+        let slots = (0..).zip(&self.slot_heads).filter(|(_, head)| head.account == row);
+        keys.extend(slots.map(|(slot, head)| (head.start, slot)));
         keys
     }
 
@@ -643,7 +683,6 @@ impl LedgerRow {
             before: *before,
             now: *before,
             last_slot: NONE,
-            slots_count: 0,
             is_dirty: false,
             is_wiped: false,
             storage_gone: false,
@@ -675,11 +714,10 @@ impl LedgerRow {
 
     /// Adds the starts of the keys of the account's slots, in no order.
     pub(crate) fn slot_keys(&self, slots: &[LedgerSlot], keys: &mut Vec<Key>) {
-        keys.reserve(self.slots_count as usize);
         let mut index = self.last_slot;
         while index != NONE {
             let slot = &slots[index as usize];
-            keys.push((slot.key.as_limbs()[3], index));
+            keys.push((slot_start(&slot.key), index));
             index = slot.previous;
         }
     }

@@ -41,9 +41,8 @@ pub(crate) fn one_share(ledger: &Ledger) -> Share {
 pub(crate) fn shares(ledger: &Ledger, count: usize) -> Vec<Share> {
     let keys = ledger.keys();
     let size = (keys.len() + ledger.slots.len()).div_ceil(count.max(1)).max(SHARE_MIN);
-    let slots_of = |row: u32| ledger.rows.get(row as usize).map_or(0, |account| account.slots_count as usize);
-    let is_large = |key: &Key| slots_of(key.1) >= LARGE_SHARES * size;
-    let weight = |key: &Key| if is_large(key) { 0 } else { 1 + slots_of(key.1) };
+    let is_large = |key: &Key| ledger.slots_count(key.1) >= LARGE_SHARES * size;
+    let weight = |key: &Key| if is_large(key) { 0 } else { 1 + ledger.slots_count(key.1) };
     let groups = divide(keys, size, weight, |a, b| ledger.order(a, b));
     let mut shares = Vec::with_capacity(groups.len());
     for mut group in groups {
@@ -62,9 +61,7 @@ pub(crate) fn shares(ledger: &Ledger, count: usize) -> Vec<Share> {
 }
 
 fn slot_shares(ledger: &Ledger, row: u32, size: usize) -> impl Iterator<Item = Share> {
-    let mut slots = Vec::new();
-    ledger.rows[row as usize].slot_keys(&ledger.slots, &mut slots);
-    let groups = divide(slots, size, |_| 1, |a, b| ledger.slot_order(a, b));
+    let groups = divide(ledger.slot_keys(row), size, |_| 1, |a, b| ledger.slot_order(a, b));
     let last = groups.len() - 1;
     groups.into_iter().enumerate().map(move |(index, slots)| Share(Part::Slots { row, slots, is_last: index == last }))
 }
