@@ -4,8 +4,8 @@
 
 use std::{thread, time::Instant};
 
-use sluice_stf::lanes::{ChangesPiece, Committer, Ending, LedgerMemory, ListPiece, Share};
-use sluice_types::{BlockAccessList, Outcome, StateChanges};
+use sluice_stf::lanes::{ChangesPiece, Committer, Ending, LedgerMemory, ListPiece, Receipts, Remaining, Share};
+use sluice_types::{BlockAccessList, Outcome, Receipt, StateChanges};
 
 use crate::{
     block::lock,
@@ -45,13 +45,15 @@ impl Drop for Guard<'_> {
 struct Stage {
     ending: Ending,
     shares: Vec<Mutex<Option<Share>>>,
+    receipts: Mutex<Option<Receipts>>,
     changes_pieces: Vec<Mutex<Option<ChangesPiece>>>,
     list_pieces: Vec<Mutex<Option<ListPiece>>>,
-    /// Claimed so far: shares, then what is made of their pieces.
-    claimed_shares: AtomicUsize,
+    /// Claimed so far: the receipts and the shares, then what is made of the shares' pieces.
+    claimed_parts: AtomicUsize,
     claimed_products: AtomicUsize,
-    /// Shares of which the pieces are made.
+    /// Parts that are made.
     made: AtomicUsize,
+    receipts_made: Mutex<Option<Vec<Receipt>>>,
     changes: Mutex<Option<StateChanges>>,
     access_list: Mutex<Option<BlockAccessList>>,
 }
@@ -70,7 +72,8 @@ impl Closing {
 
     /// Everything is committed.
     pub(crate) fn start(&self, committer: Committer) {
-        let (ending, shares, made) = committer.end(self.workers * SHARES_PER_WORKER);
+        let (ending, remaining) = committer.end(self.workers * SHARES_PER_WORKER);
+        let Remaining { shares, made, receipts } = remaining;
         let pieces = shares.iter().map(|_| (None, None));
         let pieces = pieces.chain(made.into_iter().map(|(changes, list)| (Some(changes), Some(list))));
         let (changes_pieces, list_pieces) =
@@ -80,9 +83,11 @@ impl Closing {
             changes_pieces,
             list_pieces,
             shares: shares.into_iter().map(|share| Mutex::new(Some(share))).collect(),
-            claimed_shares: AtomicUsize::new(0),
+            receipts: Mutex::new(Some(receipts)),
+            claimed_parts: AtomicUsize::new(0),
             claimed_products: AtomicUsize::new(0),
             made: AtomicUsize::new(0),
+            receipts_made: Mutex::new(None),
             changes: Mutex::new(None),
             access_list: Mutex::new(None),
         };
@@ -106,22 +111,23 @@ impl Closing {
     pub(crate) fn work(&self) {
         self.wait(|| self.stage.get().is_some());
         let Some(stage) = self.stage.get() else { return };
-        while let Some(made) = stage.make_pieces(stage.claimed_shares.fetch_add(1, Ordering::Relaxed)) {
-            if made == stage.shares.len() {
+        while let Some(made) = stage.make(stage.claimed_parts.fetch_add(1, Ordering::Relaxed)) {
+            if made == stage.parts() {
                 self.wake();
             }
         }
-        let is_made = || stage.made.load(Ordering::Acquire) == stage.shares.len();
+        let is_made = || stage.made.load(Ordering::Acquire) == stage.parts();
         self.wait(is_made);
         while is_made() && stage.put_together(stage.claimed_products.fetch_add(1, Ordering::Relaxed)) {}
     }
 
     /// The outcome, when all workers are done.
     pub(crate) fn end(self) -> Option<(Outcome, LedgerMemory)> {
-        let Stage { ending, changes, access_list, .. } = self.stage.into_inner()?;
+        let Stage { ending, changes, access_list, receipts_made, .. } = self.stage.into_inner()?;
         let changes = changes.into_inner().unwrap_or_else(PoisonError::into_inner)?;
         let access_list = access_list.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        Some(ending.finish(changes, access_list))
+        let receipts = receipts_made.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        Some(ending.finish(changes, access_list, receipts))
     }
 
     /// Wakes those who wait, to see what is new.
@@ -162,12 +168,26 @@ pub(crate) fn look_for(is_over: impl Fn() -> bool) -> bool {
 }
 
 impl Stage {
-    /// Makes the pieces of the share with this number, if there is one, and tells of how many they are made then.
-    fn make_pieces(&self, place: usize) -> Option<usize> {
-        let share = lock(self.shares.get(place)?).take().expect("each is claimed once");
-        let (changes, list) = self.ending.pieces(share);
-        *lock(&self.changes_pieces[place]) = Some(changes);
-        *lock(&self.list_pieces[place]) = Some(list);
+    /// The receipts, and each of the shares.
+    fn parts(&self) -> usize {
+        1 + self.shares.len()
+    }
+
+    /// Makes the part with this number, if there is one, and tells how many are made then.
+    fn make(&self, part: usize) -> Option<usize> {
+        match part.checked_sub(1) {
+            // First, because they are more work than a share.
+            None => {
+                let receipts = lock(&self.receipts).take().expect("each is claimed once");
+                *lock(&self.receipts_made) = Some(receipts.put_together());
+            }
+            Some(place) => {
+                let share = lock(self.shares.get(place)?).take().expect("each is claimed once");
+                let (changes, list) = self.ending.pieces(share);
+                *lock(&self.changes_pieces[place]) = Some(changes);
+                *lock(&self.list_pieces[place]) = Some(list);
+            }
+        }
         Some(self.made.fetch_add(1, Ordering::AcqRel) + 1)
     }
 

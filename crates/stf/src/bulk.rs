@@ -49,7 +49,7 @@ pub struct Bulk<'p> {
 #[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
 pub struct Chunk {
     transfers: Vec<Transfer>,
-    receipts: Vec<Receipt>,
+    receipts: Vec<Option<Receipt>>,
     /// The two accounts of each transfer, in their order, but by part.
     sides: Vec<Side>,
     /// Where the sides of each part end.
@@ -113,14 +113,13 @@ impl<'p> Bulk<'p> {
             if self.plan.refuses(index, gas_used).is_some() {
                 return None;
             }
-            let (transfer, mut receipt) = self.transfer(index, &mut encoded)?;
+            let (transfer, receipt) = self.transfer(index, &mut encoded)?;
             // A precompile runs when it is paid, and all of them have such addresses.
             if transfer.to[..8] == [0; 8] || [transfer.from, transfer.to].iter().any(|at| self.has_fees(at)) {
                 return None;
             }
-            receipt.cumulative_gas_used = gas_used + TRANSFER_GAS;
             transfers.push(transfer);
-            receipts.push(receipt);
+            receipts.push(Some(receipt));
         }
         let (sides, ends) = self.sides(&transfers)?;
         Some(Chunk { transfers, receipts, sides, ends })
@@ -160,8 +159,13 @@ impl<'p> Bulk<'p> {
         Self { chunks, ..self }
     }
 
+    /// Gas that all of them use.
+    pub(crate) fn gas_used(&self) -> u64 {
+        self.transactions.len() as u64 * TRANSFER_GAS
+    }
+
     /// The receipts of all, in order.
-    pub(crate) fn into_receipts(self) -> impl Iterator<Item = Vec<Receipt>> {
+    pub(crate) fn into_receipts(self) -> impl Iterator<Item = Vec<Option<Receipt>>> {
         self.chunks.into_iter().map(|chunk| chunk.receipts)
     }
 

@@ -13,7 +13,7 @@
 use alloc::vec::Vec;
 use core::{mem::replace, ops::Range};
 
-use sluice_types::{BlockAccessList, Outcome, Receipt, StateChanges, StateRead};
+use sluice_types::{BlockAccessList, Outcome, Receipt, SkippedTransaction, StateChanges, StateRead};
 
 use crate::{
     Error, Plan, Workspace,
@@ -31,6 +31,7 @@ pub use crate::{
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
     products::{ChangesPiece, ListPiece},
+    receipts::Receipts,
     shares::Share,
 };
 
@@ -53,13 +54,16 @@ pub struct Run {
     lane: u32,
     first: usize,
     done: Vec<Foreseen>,
+    /// `None` where it does not foresee what becomes of the transaction.
+    receipts: Vec<Option<Receipt>>,
     accounts: Vec<AccountEffect>,
     slots: Vec<SlotEffect>,
 }
 
-/// What a lane foresees of one transaction; `None` where it does not.
+/// What a lane foresees of one transaction.
 struct Foreseen {
-    receipt: Option<Receipt>,
+    /// `None` where it does not.
+    gas_used: Option<u64>,
     /// Where its effects end in the run's lists.
     accounts_end: usize,
     slots_end: usize,
@@ -102,13 +106,17 @@ impl<'a> Lane<'a> {
             lane: self.id,
             first,
             done: Vec::with_capacity(transactions.len()),
+            receipts: Vec::with_capacity(transactions.len()),
             accounts: Vec::with_capacity(self.room.0),
             slots: Vec::with_capacity(self.room.1),
         };
         self.machine.table_mut().start_run();
         for index in transactions {
             let receipt = self.foresee(plan, index, &mut run);
-            run.done.push(Foreseen { receipt, accounts_end: run.accounts.len(), slots_end: run.slots.len() });
+            let (accounts_end, slots_end) = (run.accounts.len(), run.slots.len());
+            let gas_used = receipt.as_ref().map(|receipt| receipt.gas_used);
+            run.done.push(Foreseen { gas_used, accounts_end, slots_end });
+            run.receipts.push(receipt);
         }
         self.machine.table_mut().roll_back();
         self.room = (run.accounts.len(), run.slots.len());
@@ -150,6 +158,7 @@ pub struct Committer {
     ledger: Ledger,
     names: Vec<Names>,
     outcome: Outcome,
+    receipts: Receipts,
     /// Pieces that are made already, of accounts that the ledger does not have.
     made: Vec<(ChangesPiece, ListPiece)>,
 }
@@ -169,7 +178,8 @@ impl Committer {
     /// A committer for so many lanes, in memory that an earlier block may have used.
     pub fn new(plan: &Plan<'_>, lanes: usize, memory: LedgerMemory) -> Self {
         let names = (0..lanes).map(|lane| Names::new(number(lane))).collect();
-        Self { ledger: Ledger::new(true, memory), names, outcome: plan.outcome(), made: Vec::new() }
+        let (ledger, outcome) = (Ledger::new(true, memory), Outcome { receipts: Vec::new(), ..plan.outcome() });
+        Self { ledger, names, outcome, receipts: Receipts::default(), made: Vec::new() }
     }
 
     /// Runs the system calls, before anything else.
@@ -194,9 +204,11 @@ impl Committer {
         transactions: Range<usize>,
         lane: &mut Lane<'_>,
     ) -> Result<Commit, Error<Failed>> {
+        let mut receipts = Vec::with_capacity(transactions.len());
         for index in transactions {
-            self.execute_one(plan, index, lane)?;
+            receipts.push(self.execute_one(plan, index, lane)?);
         }
+        self.receipts.append(receipts);
         Ok(self.ledger.publish())
     }
 
@@ -208,7 +220,7 @@ impl Committer {
         // What was kept since the lane last learnt. What it has executed itself, it knows.
         let mut kept = 0;
         for place in 0..run.done.len() {
-            if self.keep(plan, &mut run, place) {
+            if self.keep(plan, &run, place) {
                 kept += 1;
                 continue;
             }
@@ -218,40 +230,53 @@ impl Committer {
                 committed.commits.push(commit);
                 committed.held += replace(&mut kept, 0);
             }
-            self.execute_one(plan, run.first + place, lane)?;
+            run.receipts[place] = self.execute_one(plan, run.first + place, lane)?;
             committed.executed.push(run.first + place);
         }
         committed.held += kept;
+        self.receipts.append(run.receipts);
         committed.commits.push(self.ledger.publish());
         Ok(committed)
     }
 
     /// Commits the transaction at this place of a run, if it was foreseen and all of that still holds.
-    fn keep(&mut self, plan: &Plan<'_>, run: &mut Run, place: usize) -> bool {
+    fn keep(&mut self, plan: &Plan<'_>, run: &Run, place: usize) -> bool {
+        let index = run.first + place;
+        let Some(gas_used) = run.done[place].gas_used else { return false };
         let (accounts, slots) = run.effects(place);
         let names = &mut self.names[run.lane as usize];
-        let index = run.first + place;
-        if run.done[place].receipt.is_none()
-            || plan.refuses(index, self.outcome.gas_used).is_some()
-            || !hold(accounts, slots, &mut self.ledger, names)
-        {
+        if plan.refuses(index, self.outcome.gas_used).is_some() || !hold(accounts, slots, &mut self.ledger, names) {
             return false;
         }
         self.ledger.index += 1;
         apply(accounts, slots, &mut self.ledger, names);
-        let receipt = run.done[place].receipt.take().expect("it was looked at above");
-        plan.count(&mut self.outcome, index, Ok(receipt));
+        self.count(index, gas_used);
         true
     }
 
-    fn execute_one(&mut self, plan: &Plan<'_>, index: usize, lane: &mut Lane<'_>) -> Result<(), Error<Failed>> {
-        let done = plan.execute(&mut lane.machine, index, self.outcome.gas_used)?;
-        if done.is_ok() {
-            self.ledger.index += 1;
-            self.settle(lane);
+    fn execute_one(
+        &mut self,
+        plan: &Plan<'_>,
+        index: usize,
+        lane: &mut Lane<'_>,
+    ) -> Result<Option<Receipt>, Error<Failed>> {
+        match plan.execute(&mut lane.machine, index, self.outcome.gas_used)? {
+            Ok(receipt) => {
+                self.ledger.index += 1;
+                self.settle(lane);
+                self.count(index, receipt.gas_used);
+                Ok(Some(receipt))
+            }
+            Err(reason) => {
+                self.outcome.skipped.push(SkippedTransaction { index, reason });
+                Ok(None)
+            }
         }
-        plan.count(&mut self.outcome, index, done);
-        Ok(())
+    }
+
+    fn count(&mut self, index: usize, gas_used: u64) {
+        self.outcome.gas_used += gas_used;
+        self.outcome.executed.push(index);
     }
 
     fn settle(&mut self, lane: &mut Lane<'_>) {
@@ -294,25 +319,35 @@ impl Committer {
             }
         }
         self.outcome.executed.extend(bulk.transactions());
-        bulk.into_receipts().for_each(|mut receipts| self.outcome.receipts.append(&mut receipts));
-        self.outcome.gas_used =
-            self.outcome.receipts.last().map_or(self.outcome.gas_used, |receipt| receipt.cumulative_gas_used);
+        self.outcome.gas_used += bulk.gas_used();
+        bulk.into_receipts().for_each(|receipts| self.receipts.append(receipts));
     }
 
     /// The outcome, when all transactions are committed. Also gives the memory back.
     pub fn finish(self) -> (Outcome, LedgerMemory) {
-        let Self { ledger, mut outcome, made, .. } = self;
+        let Self { ledger, mut outcome, receipts, made, .. } = self;
+        outcome.receipts = receipts.put_together();
         (outcome.changes, outcome.access_list) = products::make(&ledger, made);
         (outcome, ledger.into_memory())
     }
 
-    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares, beside
-    /// pieces that are made already, which follow those of the shares.
-    pub fn end(self, count: usize) -> (Ending, Vec<Share>, Vec<(ChangesPiece, ListPiece)>) {
-        let Self { ledger, outcome, made, .. } = self;
+    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares.
+    pub fn end(self, count: usize) -> (Ending, Remaining) {
+        let Self { ledger, outcome, receipts, made, .. } = self;
         let shares = shares::shares(&ledger, count);
-        (Ending { ledger, outcome }, shares, made)
+        (Ending { ledger, outcome }, Remaining { shares, made, receipts })
     }
+}
+
+/// What there is to do at the end of a block, by whoever has time.
+#[derive(Debug)]
+pub struct Remaining {
+    /// To be made into pieces.
+    pub shares: Vec<Share>,
+    /// Pieces that are made already, and follow those of the shares.
+    pub made: Vec<(ChangesPiece, ListPiece)>,
+    /// To be put together.
+    pub receipts: Receipts,
 }
 
 /// A block that is committed, whose changes and access list are being made.
@@ -338,9 +373,14 @@ impl Ending {
         products::join_list(&self.ledger, pieces)
     }
 
-    /// The outcome, with its changes and its list. Also gives the memory back.
-    pub fn finish(self, changes: StateChanges, access_list: BlockAccessList) -> (Outcome, LedgerMemory) {
+    /// The outcome, with all that was made. Also gives the memory back.
+    pub fn finish(
+        self,
+        changes: StateChanges,
+        access_list: BlockAccessList,
+        receipts: Vec<Receipt>,
+    ) -> (Outcome, LedgerMemory) {
         let Self { ledger, outcome } = self;
-        (Outcome { changes, access_list, ..outcome }, ledger.into_memory())
+        (Outcome { changes, access_list, receipts, ..outcome }, ledger.into_memory())
     }
 }

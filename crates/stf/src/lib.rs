@@ -50,6 +50,7 @@ mod news;
 mod preimages;
 mod products;
 mod reader;
+mod receipts;
 mod shares;
 mod table;
 mod trace;
