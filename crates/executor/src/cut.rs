@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Time of one run, long against handing it over.
-pub const RUN_TIME: Duration = Duration::from_micros(100);
+pub const RUN_TIME: Duration = Duration::from_micros(200);
 /// Time of the last runs of a block, short so that all workers end together.
 pub const LAST_RUN_TIME: Duration = Duration::from_micros(15);
 /// Most transactions in one run, so that a conflict is noticed before much has been built on it.

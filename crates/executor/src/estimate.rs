@@ -10,7 +10,7 @@ use sluice_types::Outcome;
 /// that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 
-/// Most runs of a block that are learnt from.
+/// Most runs of a block that are learnt from, of those that were executed ahead and of the others.
 const RUNS_LEARNT_MAX: usize = 128;
 /// Nanoseconds of a transfer of value and nothing else, which runs no code.
 const TRANSFER_NS: u64 = 500;
@@ -116,6 +116,28 @@ pub(crate) struct RunLesson {
     pub(crate) was_early: bool,
 }
 
+/// Some of many runs, evenly.
+struct Sample {
+    every: usize,
+    /// How many come before the next that it takes.
+    next: usize,
+}
+
+impl Sample {
+    /// Of so many, other ones for each block.
+    fn new(count: usize, block: u64) -> Self {
+        let every = count.div_ceil(RUNS_LEARNT_MAX).max(1);
+        Self { every, next: usize::try_from(block).unwrap_or_default() % every }
+    }
+
+    fn takes_next(&mut self) -> bool {
+        let takes = self.next == 0;
+        let next = if takes { self.every } else { self.next };
+        self.next = next - 1;
+        takes
+    }
+}
+
 impl Estimates {
     /// What these transactions will cost.
     pub(crate) fn of(&self, plan: &Plan<'_>, transactions: Range<usize>) -> Vec<Expected> {
@@ -165,10 +187,14 @@ impl Estimates {
         self.blocks += 1;
         let (block, commits) = (self.blocks, self.commits(plan, lesson));
         let mut again = lesson.again.iter().copied().peekable();
-        // Of a large block, some runs say enough, each time others.
-        let every = lesson.runs.len().div_ceil(RUNS_LEARNT_MAX).max(1);
-        let first = usize::try_from(block).unwrap_or_default() % every;
-        for run in lesson.runs.iter().skip(first).step_by(every) {
+        // Of a large block, some runs say enough, each time others. What was executed ahead says most, and may be little of it.
+        let count = |foreseen: bool| lesson.runs.iter().filter(|run| run.was_foreseen == foreseen).count();
+        let [mut foreseen, mut others] = [true, false].map(|foreseen| Sample::new(count(foreseen), block));
+        for run in &lesson.runs {
+            let sample = if run.was_foreseen { &mut foreseen } else { &mut others };
+            if !sample.takes_next() {
+                continue;
+            }
             let RunLesson { transactions, took, was_foreseen, was_early } = run;
             let before = transactions.start.checked_sub(1);
             let mut last = before.and_then(|before| Some((plan.call(before)?.0, before)));

@@ -173,6 +173,22 @@ fn a_chain_is_left_to_one_worker_and_shared_again_later() {
 }
 
 #[test]
+fn a_long_chain_is_known_by_the_little_of_it_that_was_executed_ahead() {
+    let mut world = World::new();
+    world.config.block_gas_limit = 1_000_000_000;
+    let contracts = [0; 1_200];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    // After that, one worker went on alone.
+    let ahead = 1..5;
+    let mut lesson = lesson(1_200, |index| ahead.contains(&index), CALL_TIME);
+    lesson.runs.iter_mut().enumerate().for_each(|(index, run)| run.was_foreseen = ahead.contains(&index));
+    let estimates = learnt(&plan, &outcome, &lesson, 3);
+    assert!(!cut(&estimates, &plan, 0..1_200, 2, Some(&[])).pays(2, || NEAR));
+}
+
+#[test]
 fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
     let mut world = World::new();
     world.config.block_gas_limit = 1_000_000_000;
