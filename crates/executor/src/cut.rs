@@ -10,7 +10,9 @@ use crate::{
 };
 
 /// Time of one run, long against handing it over.
-pub const RUN_TIME: Duration = Duration::from_micros(200);
+pub const RUN_TIME: Duration = Duration::from_micros(100);
+/// Time of one run of calls that do not clash: handing over and committing costs each of them less then.
+const QUIET_RUN_TIME: Duration = Duration::from_micros(200);
 /// Time of the last runs of a block, short so that all workers end together.
 pub const LAST_RUN_TIME: Duration = Duration::from_micros(15);
 /// Most transactions in one run, so that a conflict is noticed before much has been built on it.
@@ -20,6 +22,8 @@ pub const SHARED_TIME_MIN: Duration = Duration::from_micros(250);
 
 /// Clashes, of [`u16::MAX`], from which on a call stays in one run with the one right before it, whose work it then sees.
 const CLASHES_MIN: u16 = u16::MAX / 4;
+/// Clashes, of [`u16::MAX`], below which a call may be in a longer run.
+const QUIET_CLASHES_MAX: u16 = u16::MAX / 64;
 /// Time of a run that is longer so that what clashes stays together.
 const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
 
@@ -94,27 +98,31 @@ pub(crate) fn cut_expected(
 ) -> Cut {
     let Range { start: first, end } = transactions;
     let all: u64 = expected.iter().map(|expected| expected.call.ns).sum();
-    let bound = |left: u64| {
+    let bound = |left: u64, clashes: u16| {
         let share = Duration::from_nanos(left / (4 * workers as u64));
-        in_ns(share.clamp(LAST_RUN_TIME, RUN_TIME))
+        let most = if clashes < QUIET_CLASHES_MAX { QUIET_RUN_TIME } else { RUN_TIME };
+        in_ns(share.clamp(LAST_RUN_TIME, most))
     };
-    let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left));
+    let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left, u16::MAX));
     let is_wide = is_wide(expected);
     let is_listed = cuts.is_none();
     let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
     let (mut runs, mut times) = (Vec::new(), Vec::new());
-    let (mut start, mut run, mut left) = (first, 0, all);
+    // Most clashes of a call of the run.
+    let (mut start, mut run, mut left, mut clashes) = (first, 0, all, 0);
     for (index, expected) in (first..).zip(expected) {
         let call = expected.call;
         let must = cuts.next_if(|cut| **cut <= index).is_some();
-        let bound = if !is_listed && follows(expected) { clash_bound(left) } else { bound(left) };
+        let bound =
+            if !is_listed && follows(expected) { clash_bound(left) } else { bound(left, clashes.max(call.clashes)) };
         if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
             runs.push(start..index);
             times.push(run);
             left -= run;
-            (start, run) = (index, 0);
+            (start, run, clashes) = (index, 0, 0);
         }
         run += call.ns;
+        clashes = clashes.max(call.clashes);
     }
     if start < end {
         runs.push(start..end);
