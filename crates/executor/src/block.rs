@@ -12,7 +12,7 @@ use crate::{
     estimate::{Lesson, RunLesson, in_ns},
     order::Runs,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        Condvar, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -46,7 +46,7 @@ pub(crate) struct Block<'p> {
     /// Runs that are committed. Only whoever holds the token changes it.
     committed: AtomicUsize,
     /// All commits, for the lanes that did not make them.
-    log: RwLock<Vec<Arc<Commit>>>,
+    log: RwLock<Vec<Commit>>,
     /// Up to this run, one worker executes alone.
     alone_until: Mutex<usize>,
     alone_over: Condvar,
@@ -114,7 +114,7 @@ impl<'p> Block<'p> {
             ranks: runs.ranks(),
             runs,
             committed: AtomicUsize::new(0),
-            log: RwLock::new(commit.into_iter().map(Arc::new).collect()),
+            log: RwLock::new(commit.into_iter().collect()),
             alone_until: Mutex::new(0),
             alone_over: Condvar::new(),
             stopped: AtomicBool::new(false),
@@ -315,7 +315,7 @@ impl<'p> Block<'p> {
     /// Adds to the log, and says how long it is.
     fn publish(&self, commits: impl IntoIterator<Item = Commit>) -> usize {
         let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
-        log.extend(commits.into_iter().map(Arc::new));
+        log.extend(commits);
         log.len()
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use std::{
     hint::spin_loop,
-    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic},
     thread::yield_now,
 };
 

@@ -32,7 +32,7 @@ mod sync {
 
     pub(crate) use shuttle::{
         hint::spin_loop,
-        sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, atomic},
+        sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, atomic},
         thread::yield_now,
     };
 
