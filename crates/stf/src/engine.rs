@@ -93,7 +93,6 @@ impl<'a> Engine<'a> {
     /// Runs a transaction without keeping what it did. Also gives what it touched.
     pub fn run(&mut self, tx: TxEnv, payment: Payment) -> Result<(ExecutionResult, Touched), Refusal> {
         let spec = self.spec();
-        self.machine.table_mut().start_run();
         let result = self.machine.execute(tx, payment);
         let touched = if result.is_ok() { self.machine.touched() } else { Vec::new() };
         match &result {

@@ -110,7 +110,6 @@ impl<'a> Lane<'a> {
             accounts: Vec::with_capacity(self.room.0),
             slots: Vec::with_capacity(self.room.1),
         };
-        self.machine.table_mut().start_run();
         for index in transactions {
             let receipt = self.foresee(plan, index, &mut run);
             let (accounts_end, slots_end) = (run.accounts.len(), run.slots.len());

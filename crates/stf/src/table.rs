@@ -96,6 +96,8 @@ pub(crate) struct AccountRow {
     pub(crate) last_news: u32,
     /// What the parent's state holds in its storage is no longer there.
     pub(crate) storage_gone: bool,
+    /// The same before the run that has saved the row.
+    was_storage_gone: bool,
     /// The run whose roll-back knows this row.
     saved_in: u32,
 }
@@ -201,7 +203,7 @@ impl Rows {
 /// What to put back when a run is rolled back.
 #[derive(Default)]
 struct Saved {
-    accounts: Vec<(u32, Moment, bool)>,
+    accounts: Vec<(u32, Moment)>,
     slots: Vec<(u32, U256)>,
 }
 
@@ -324,6 +326,7 @@ impl<'a> Table<'a> {
             last_slot: NONE,
             last_news: NONE,
             storage_gone: !now.exists,
+            was_storage_gone: false,
             saved_in: 0,
         };
         account.set(now, None);
@@ -430,12 +433,18 @@ impl<'a> Table<'a> {
             Some(Found::News(news)) => self.take_slot(row, news),
             None => {
                 let account = &self.accounts[row as usize];
-                let value = if account.storage_gone || account.account.is_created() {
-                    U256::ZERO
+                if account.storage_gone || account.account.is_created() {
+                    let before = self.after_roll_back(row, key)?;
+                    let slot = self.insert_slot(place, U256::ZERO);
+                    if let Some(before) = before {
+                        self.slots[slot as usize].saved_in = self.run;
+                        self.saved.slots.push((slot, before));
+                    }
+                    slot
                 } else {
-                    self.state.storage(account.address, key)?
-                };
-                self.insert_slot(place, value)
+                    let value = self.state.storage(account.address, key)?;
+                    self.insert_slot(place, value)
+                }
             }
         };
         let known = &mut self.slots[slot as usize];
@@ -448,6 +457,15 @@ impl<'a> Table<'a> {
         }
         known.slot.mark_warm_with_transaction_id(self.tx);
         Ok((slot, is_cold))
+    }
+
+    /// What a slot holds again when the run is rolled back, where it is only foreseen to be gone with all others.
+    fn after_roll_back(&self, row: u32, key: U256) -> Result<Option<U256>, Failed> {
+        let account = &self.accounts[row as usize];
+        if account.saved_in != self.run || account.was_storage_gone {
+            return Ok(None);
+        }
+        self.state.storage(account.address, key).map(Some)
     }
 
     pub(crate) fn insert_slot(&mut self, place: Place, value: U256) -> u32 {
@@ -475,7 +493,8 @@ impl<'a> Table<'a> {
             }
             if rolls_back && account.saved_in != self.run {
                 account.saved_in = self.run;
-                self.saved.accounts.push((row, account.start, account.storage_gone));
+                account.was_storage_gone = account.storage_gone;
+                self.saved.accounts.push((row, account.start));
             }
             let info = &account.account.info;
             if info.code_hash != account.start.code_hash
@@ -528,24 +547,19 @@ impl<'a> Table<'a> {
         self.tx.increment();
     }
 
-    /// Starts a run of transactions that will be rolled back.
-    pub(crate) fn start_run(&mut self) {
-        debug_assert!(self.saved.accounts.is_empty(), "the last run was rolled back");
-        self.run += 1;
-    }
-
-    /// Puts back what the run's transactions changed.
+    /// Puts back what the transactions changed since the last time, and ends the run that they were.
     pub(crate) fn roll_back(&mut self) {
-        for (row, before, storage_gone) in self.saved.accounts.drain(..) {
+        for (row, before) in self.saved.accounts.drain(..) {
             let account = &mut self.accounts[row as usize];
             let keeps_code = account.account.info.code_hash == before.code_hash;
             let code = if keeps_code { account.account.info.code.take() } else { None };
             account.set(before, code);
-            account.storage_gone = storage_gone;
+            account.storage_gone = account.was_storage_gone;
         }
         for (slot, before) in self.saved.slots.drain(..) {
             self.slots[slot as usize].slot.present_value = before;
         }
+        self.run += 1;
     }
 
     /// Foresees a nonce: transactions of one sender follow each other, so this one's predecessors will have executed.
@@ -553,7 +567,8 @@ impl<'a> Table<'a> {
         let account = &mut self.accounts[row as usize];
         if account.saved_in != self.run {
             account.saved_in = self.run;
-            self.saved.accounts.push((row, account.now(), account.storage_gone));
+            account.was_storage_gone = account.storage_gone;
+            self.saved.accounts.push((row, account.now()));
         }
         account.account.info.nonce = nonce;
     }
