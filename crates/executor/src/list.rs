@@ -1,19 +1,25 @@
 //! Executing a block whose access list is known: every transaction alone, in any order, without conflicts and without committing.
 
-use std::sync::{
-    Mutex, OnceLock, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    mem::take,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use alloy_primitives::B256;
 use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
-    lanes::{AllTold, Foresight, ToldLane, put_together},
+    lanes::{AllTold, Befores, Foresight, ForetoldChanges, ToldLane, put_together},
 };
 use sluice_types::{BlockAccessList, Outcome, Receipt, StateRead, access_list_hash};
 
-use crate::{block::lock, order::Runs};
+use crate::{block::lock, closing::look_for, order::Runs};
+
+/// Parts in which the changes are made.
+const CHANGES_PARTS: usize = 2;
 
 /// A block that is being executed from its list.
 pub(crate) struct Listed<'l> {
@@ -24,9 +30,18 @@ pub(crate) struct Listed<'l> {
     foresight: OnceLock<Option<Foresight<'l>>>,
     runs: Runs,
     claimed: AtomicUsize,
-    receipts: Vec<OnceLock<Vec<Receipt>>>,
-    /// Once somebody has nothing left to execute.
+    /// By run.
+    receipts: Vec<Mutex<Vec<Receipt>>>,
+    /// Who executes, and who has nothing left to execute and has told what it saw.
+    executing: AtomicUsize,
+    done: AtomicUsize,
     told: Mutex<Option<AllTold>>,
+    /// Once all is told; `None` inside where something was missing.
+    befores: OnceLock<Option<Befores>>,
+    /// What is claimed of the end, see [`Listed::make`].
+    claimed_products: AtomicUsize,
+    changes: [Mutex<Option<ForetoldChanges>>; CHANGES_PARTS],
+    outcome: Mutex<Option<Outcome>>,
     /// Somebody checks, or has checked, that the list is the one that was committed to.
     is_checked: AtomicBool,
     copy: OnceLock<BlockAccessList>,
@@ -43,9 +58,15 @@ impl<'l> Listed<'l> {
             committed,
             foresight: OnceLock::new(),
             claimed: AtomicUsize::new(0),
-            receipts: runs.ranges.iter().map(|_| OnceLock::new()).collect(),
+            receipts: runs.ranges.iter().map(|_| Mutex::default()).collect(),
             runs,
+            executing: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
             told: Mutex::default(),
+            befores: OnceLock::new(),
+            claimed_products: AtomicUsize::new(0),
+            changes: Default::default(),
+            outcome: Mutex::default(),
             is_checked: AtomicBool::new(false),
             copy: OnceLock::new(),
             failed: AtomicBool::new(false),
@@ -75,16 +96,18 @@ impl<'l> Listed<'l> {
     }
 
     fn execute<S: StateRead>(&self, leads: bool, reader: &Reader<'_, S>, workspace: &mut Workspace) -> Option<()> {
+        // Before it claims anything: whoever then finds nothing left to claim knows of it.
+        self.executing.fetch_add(1, Ordering::Relaxed);
         let foresight = self.foresight.get_or_init(|| Foresight::new(self.list)).as_ref()?;
         let mut lane = ToldLane::new(self.plan, foresight, reader, workspace);
         if leads && !lane.start(self.plan) {
             return None;
         }
         while !self.failed.load(Ordering::Acquire) {
-            let claimed = self.claimed.fetch_add(1, Ordering::Relaxed);
+            let claimed = self.claimed.fetch_add(1, Ordering::AcqRel);
             let Some(&run) = self.runs.order.get(claimed) else { break };
             let receipts = lane.run(self.plan, self.runs.ranges[run].clone())?;
-            self.receipts[run].get_or_init(|| receipts);
+            *lock(&self.receipts[run]) = receipts;
         }
         let told = lane.end();
         {
@@ -93,19 +116,46 @@ impl<'l> Listed<'l> {
         }
         // Who comes first has time while others still execute.
         self.copy.get_or_init(|| self.list.clone());
+        self.done.fetch_add(1, Ordering::AcqRel);
+        // Who comes later finds nothing to execute. Whoever is not done soon leaves the end to who waits for it.
+        let is_over = || self.done.load(Ordering::Acquire) >= self.executing.load(Ordering::Relaxed);
+        if look_for(|| is_over() || self.failed.load(Ordering::Acquire)) && is_over() {
+            self.make(foresight);
+        }
         Some(())
+    }
+
+    /// Makes what of the end nobody else makes: changes, in parts, and receipts.
+    fn make(&self, foresight: &Foresight<'_>) {
+        let told = || foresight.all_told(lock(&self.told).take()?);
+        let Some(befores) = self.befores.get_or_init(told) else { return };
+        let size = foresight.len().div_ceil(CHANGES_PARTS);
+        loop {
+            let product = self.claimed_products.fetch_add(1, Ordering::Relaxed);
+            if let Some(changes) = self.changes.get(product) {
+                let part = (product * size).min(foresight.len())..((product + 1) * size).min(foresight.len());
+                *lock(changes) = Some(foresight.changes(befores, part));
+            } else if product == CHANGES_PARTS {
+                let receipts = self.receipts.iter().flat_map(|receipts| take(&mut *lock(receipts)));
+                *lock(&self.outcome) = put_together(self.plan, receipts);
+            } else {
+                return;
+            }
+        }
     }
 
     /// The outcome, when all workers are done, if all was as the list says.
     pub(crate) fn end(self) -> Option<Outcome> {
-        if self.failed.into_inner() {
+        if self.failed.load(Ordering::Acquire) {
             return None;
         }
-        debug_assert!(self.is_checked.into_inner(), "who leads has seen to it");
-        let told = self.told.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        let receipts = self.receipts.into_iter().filter_map(OnceLock::into_inner).flatten();
-        let mut outcome = put_together(self.plan, receipts)?;
-        outcome.changes = self.foresight.into_inner().flatten()?.changes(told)?;
+        debug_assert!(self.is_checked.load(Ordering::Relaxed), "who leads has seen to it");
+        self.make(self.foresight.get()?.as_ref()?);
+        let mut outcome = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        let [first, second] = self.changes.map(|part| part.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let mut changes = first?;
+        changes.append(second?);
+        outcome.changes = changes.into();
         outcome.access_list = self.copy.into_inner()?;
         Some(outcome)
     }

@@ -72,7 +72,8 @@ fn from_its_list_every_transaction_is_executed_alone() {
         assert!(lanes[0].start(&plan), "system calls of block {}", block.number);
         let mut told = foresight.nothing_told();
         lanes.into_iter().for_each(|lane| told.add(lane.end()));
-        let changes = foresight.changes(told).expect("all of the list was done");
+        let befores = foresight.all_told(told).expect("all of the list was done");
+        let changes = foresight.changes(&befores, 0..foresight.len()).into();
         let outcome = put_together(&plan, receipts.into_iter()).expect("the block has gas for all");
         let outcome = Outcome { changes, access_list: expected.access_list.clone(), ..outcome };
         assert_eq!(outcome, expected, "block {}", block.number);

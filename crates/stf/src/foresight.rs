@@ -4,9 +4,10 @@
 //! before.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
+use core::ops::Range;
 
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::bytecode::Bytecode;
 use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, StateChanges, keccak256};
 
@@ -62,6 +63,39 @@ impl AllTold {
         for (number, before) in told.slots {
             self.slots_count += usize::from(self.slots[number as usize].replace(before).is_none());
         }
+    }
+}
+
+/// Everything in a list, as it was before the block, when all of it was done.
+#[derive(Debug)]
+pub struct Befores {
+    accounts: Vec<Option<Moment>>,
+    slots: Vec<Option<U256>>,
+    /// Sorted.
+    destroyed: Vec<u32>,
+}
+
+/// What a block changes, of some accounts of its list.
+#[derive(Debug, Default)]
+pub struct ForetoldChanges {
+    accounts: Vec<(Address, AccountChange)>,
+    codes: Vec<(B256, Bytes)>,
+}
+
+impl ForetoldChanges {
+    /// Adds what the block changes of the accounts that follow.
+    pub fn append(&mut self, mut others: Self) {
+        self.accounts.append(&mut others.accounts);
+        self.codes.append(&mut others.codes);
+    }
+}
+
+impl From<ForetoldChanges> for StateChanges {
+    fn from(changes: ForetoldChanges) -> Self {
+        let ForetoldChanges { accounts, codes } = changes;
+        // As in the list, whose order was checked.
+        debug_assert!(accounts.is_sorted_by(|(a, _), (b, _)| a < b));
+        Self { accounts: LiteMap::from_sorted_store_unchecked(accounts), codes: codes.into_iter().collect() }
     }
 }
 
@@ -166,40 +200,56 @@ impl<'l> Foresight<'l> {
         AllTold { accounts: vec![None; self.list.len()], slots: vec![None; self.slots_count], ..AllTold::default() }
     }
 
-    /// What the block changes, if the lanes together made every change of the list and loaded all that is in it.
-    pub fn changes(&self, told: AllTold) -> Option<StateChanges> {
-        let AllTold { made, accounts_count, slots_count, accounts: befores, slots, mut destroyed } = told;
+    /// What lanes saw, if together they made every change of the list and loaded all that is in it.
+    pub fn all_told(&self, told: AllTold) -> Option<Befores> {
+        let AllTold { made, accounts_count, slots_count, accounts, slots, mut destroyed } = told;
         if (made, accounts_count, slots_count) != (self.changes_count, self.list.len(), self.slots_count) {
             return None;
         }
         destroyed.sort_unstable();
-        let mut accounts = Vec::with_capacity(self.list.len());
-        let mut codes = Vec::new();
-        for ((number, account), before) in (0..).zip(self.list).zip(befores.into_iter().flatten()) {
+        Some(Befores { accounts, slots, destroyed })
+    }
+
+    /// How many accounts the list has.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// True when it has none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What the block changes of some accounts of the list.
+    pub fn changes(&self, befores: &Befores, accounts: Range<usize>) -> ForetoldChanges {
+        let Befores { accounts: before_accounts, slots, destroyed } = befores;
+        let mut changes = ForetoldChanges { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
+        for place in accounts {
+            let (account, Some(before)) = (&self.list[place], &before_accounts[place]) else { continue };
+            let number = u32::try_from(place).expect("a list was read only where its places are such numbers");
             let was_destroyed = !destroyed.is_empty() && destroyed.binary_search(&number).is_ok();
             let storage_wiped = was_destroyed && before.exists;
-            let now = self.moment(number, &before, [usize::MAX; 3]);
-            let first = self.first_slots[number as usize] as usize;
+            let now = self.moment(number, before, [usize::MAX; 3]);
+            let first = self.first_slots[place] as usize;
             let ends = account.storage_changes.iter().zip(&slots[first..]).filter_map(|(slot, before)| {
                 let now = slot.changes.last()?.new_value;
                 let differs = if storage_wiped { !now.is_zero() } else { Some(now) != *before };
                 differs.then_some((slot.slot, now))
             });
             let storage: LiteMap<_, _> = ends.collect();
-            if now != before || !storage.is_empty() || storage_wiped {
-                accounts.push((account.address, AccountChange { account: now.account(), storage_wiped, storage }));
+            if now != *before || !storage.is_empty() || storage_wiped {
+                changes
+                    .accounts
+                    .push((account.address, AccountChange { account: now.account(), storage_wiped, storage }));
             }
             if let Some(change) = account.code_changes.last()
                 && now.code_hash != before.code_hash
                 && now.code_hash != EMPTY_CODE_HASH
             {
-                codes.push((now.code_hash, change.new_code.clone()));
+                changes.codes.push((now.code_hash, change.new_code.clone()));
             }
         }
-        // As in the list, whose order was checked.
-        debug_assert!(accounts.is_sorted_by(|(a, _), (b, _)| a < b));
-        let accounts = LiteMap::from_sorted_store_unchecked(accounts);
-        Some(StateChanges { accounts, codes: codes.into_iter().collect() })
+        changes
     }
 
     /// An account after so many changes of its balance, nonce and code.

@@ -27,7 +27,7 @@ use crate::{
 
 pub use crate::{
     bulk::{Bulk, Chunk, Settlement},
-    foresight::{AllTold, Foresight, Told},
+    foresight::{AllTold, Befores, Foresight, ForetoldChanges, Told},
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
     products::{ChangesPiece, ListPiece},

@@ -241,7 +241,8 @@ fn foretold(
     let receipts = lane.start(plan).then(|| lane.run(plan, 0..1)).flatten().ok_or(wrong)?;
     let mut told = foresight.nothing_told();
     told.add(lane.end());
-    let changes = foresight.changes(told).ok_or("not all of its list was done")?;
+    let befores = foresight.all_told(told).ok_or("not all of its list was done")?;
+    let changes = foresight.changes(&befores, 0..foresight.len()).into();
     let outcome = put_together(plan, receipts.into_iter()).ok_or(wrong)?;
     Ok(Outcome { changes, access_list: list.clone(), ..outcome })
 }
