@@ -67,8 +67,9 @@ pub(crate) fn settle<S: StateRead + Sync>(
     let Some(chunks) = chunks.into_iter().collect::<Option<Vec<_>>>() else { return false };
     let bulk = bulk.with(chunks);
     // Whoever has settled a part goes on in the memory that it is used to.
-    let memory = Mutex::new((0..crew.free()).map(|_| committer.spare()).collect::<Vec<_>>());
-    let spare = || lock(&memory).pop().unwrap_or_default();
+    let memory: Vec<_> = (0..=parts).map(|_| committer.spare()).collect();
+    let memory = Mutex::new(memory);
+    let spare = || lock(&memory).pop().expect("there is one for each part and one for the fees");
     let settled = {
         let committer = &*committer;
         crew.all((0..=parts).collect(), |part| {

@@ -80,7 +80,7 @@ struct Transfer {
 pub enum Settlement {
     /// What is made of them, since nothing else happened to them in the block.
     Made(ChangesPiece, ListPiece),
-    /// Some of them, or those who receive the fees, the ledger has as well, or they are in no order.
+    /// The accounts, for the ledger to put them between its own: it has some of them as well, or they receive the fees.
     Known(Settled),
 }
 

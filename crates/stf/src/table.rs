@@ -188,7 +188,8 @@ pub(crate) struct Rows {
 
 impl Rows {
     fn clear(&mut self) {
-        if self.accounts.len() > ROWS_KEPT_MAX || self.slots.len() > ROWS_KEPT_MAX {
+        // News have places in them, too.
+        if self.row_of.len() > ROWS_KEPT_MAX || self.slot_of.len() > ROWS_KEPT_MAX {
             *self = Self::default();
         }
         self.row_of.clear();
