@@ -138,3 +138,30 @@ fn storage_that_is_gone_does_not_come_back_with_a_run() {
     committer.execute(&plan, 3..4, &mut lane).unwrap();
     assert_eq!(committer.finish().0, one);
 }
+
+#[test]
+fn slots_that_another_lane_has_written_are_gone_with_their_contract() {
+    let calls = [(adder(), NOTHING), (adder(), SOMETHING), (FACTORY_AT, INIT), (adder(), NOTHING)];
+    let block = Block::new(&calls);
+    let (plan, one) = (block.plan(), block.alone(1));
+    // The second lane destroys the contract itself, or hears that the first has.
+    for itself in [true, false] {
+        let readers = [Reader::new(&block.state), Reader::new(&block.state)];
+        let mut workspaces = [Workspace::default(), Workspace::default()];
+        let [first, second] = &mut workspaces;
+        let mut writes = Lane::new(&plan, 0, &readers[0], first);
+        let mut hears = Lane::new(&plan, 1, &readers[1], second);
+        let mut committer = Committer::new(&plan, 2, LedgerMemory::default());
+        committer.start(&plan, &mut writes).unwrap();
+        hears.learn(&committer.execute(&plan, 0..1, &mut writes).unwrap());
+        if itself {
+            committer.execute(&plan, 1..3, &mut hears).unwrap();
+        } else {
+            // Looks at the contract, and not at its slots.
+            hears.run(&plan, 2..3);
+            hears.learn(&committer.execute(&plan, 1..3, &mut writes).unwrap());
+        }
+        committer.execute(&plan, 3..4, &mut hears).unwrap();
+        assert_eq!(committer.finish().0, one, "itself: {itself}");
+    }
+}
