@@ -12,7 +12,7 @@ use alloy_primitives::B256;
 use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
-    lanes::{AllTold, Befores, Foresight, ForetoldChanges, ToldLane, put_together},
+    lanes::{AllTold, Befores, ChangedAccounts, Foresight, ToldLane, put_together},
 };
 use sluice_types::{BlockAccessList, Outcome, Receipt, StateRead, access_list_hash};
 
@@ -40,7 +40,7 @@ pub(crate) struct Listed<'l> {
     befores: OnceLock<Option<Befores>>,
     /// What is claimed of the end, see [`Listed::make`].
     claimed_products: AtomicUsize,
-    changes: [Mutex<Option<ForetoldChanges>>; CHANGES_PARTS],
+    changes: [Mutex<Option<ChangedAccounts>>; CHANGES_PARTS],
     outcome: Mutex<Option<Outcome>>,
     /// Somebody checks, or has checked, that the list is the one that was committed to.
     is_checked: AtomicBool,

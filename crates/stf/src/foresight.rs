@@ -7,11 +7,14 @@ use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::ops::Range;
 
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;
-use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, StateChanges, keccak256};
+use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, keccak256};
 
-use crate::table::{Moment, NONE, start_of};
+use crate::{
+    products::ChangedAccounts,
+    table::{Moment, NONE, start_of},
+};
 
 /// A list in which accounts, slots and changes are found quickly.
 #[derive(Debug)]
@@ -73,30 +76,6 @@ pub struct Befores {
     slots: Vec<Option<U256>>,
     /// Sorted.
     destroyed: Vec<u32>,
-}
-
-/// What a block changes, of some accounts of its list.
-#[derive(Debug, Default)]
-pub struct ForetoldChanges {
-    accounts: Vec<(Address, AccountChange)>,
-    codes: Vec<(B256, Bytes)>,
-}
-
-impl ForetoldChanges {
-    /// Adds what the block changes of the accounts that follow.
-    pub fn append(&mut self, mut others: Self) {
-        self.accounts.append(&mut others.accounts);
-        self.codes.append(&mut others.codes);
-    }
-}
-
-impl From<ForetoldChanges> for StateChanges {
-    fn from(changes: ForetoldChanges) -> Self {
-        let ForetoldChanges { accounts, codes } = changes;
-        // As in the list, whose order was checked.
-        debug_assert!(accounts.is_sorted_by(|(a, _), (b, _)| a < b));
-        Self { accounts: LiteMap::from_sorted_store_unchecked(accounts), codes: codes.into_iter().collect() }
-    }
 }
 
 /// What a table knows of a list: row by row, where its accounts and slots stand in it.
@@ -221,9 +200,9 @@ impl<'l> Foresight<'l> {
     }
 
     /// What the block changes of some accounts of the list.
-    pub fn changes(&self, befores: &Befores, accounts: Range<usize>) -> ForetoldChanges {
+    pub fn changes(&self, befores: &Befores, accounts: Range<usize>) -> ChangedAccounts {
         let Befores { accounts: before_accounts, slots, destroyed } = befores;
-        let mut changes = ForetoldChanges { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
+        let mut changes = ChangedAccounts { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
         for place in accounts {
             let (account, Some(before)) = (&self.list[place], &before_accounts[place]) else { continue };
             let number = u32::try_from(place).expect("a list was read only where its places are such numbers");

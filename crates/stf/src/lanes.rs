@@ -27,10 +27,10 @@ use crate::{
 
 pub use crate::{
     bulk::{Bulk, Chunk, Settlement},
-    foresight::{AllTold, Befores, Foresight, ForetoldChanges, Told},
+    foresight::{AllTold, Befores, Foresight, Told},
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
-    products::{ChangesPiece, ListPiece},
+    products::{ChangedAccounts, ChangesPiece, ListPiece},
     receipts::Receipts,
     shares::Share,
 };

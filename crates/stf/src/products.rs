@@ -38,10 +38,11 @@ enum Piece<A, S> {
     Apart(A),
 }
 
+/// What a block changes, of some accounts, in order.
 #[derive(Debug, Default)]
-struct ChangedAccounts {
-    accounts: Vec<(Address, AccountChange)>,
-    codes: Vec<(B256, Bytes)>,
+pub struct ChangedAccounts {
+    pub(crate) accounts: Vec<(Address, AccountChange)>,
+    pub(crate) codes: Vec<(B256, Bytes)>,
 }
 
 #[derive(Debug, Default)]
@@ -128,11 +129,7 @@ pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateC
         }
     }
     all.accounts = merge(all.accounts, apart, |(address, _)| *address);
-    debug_assert!(all.accounts.is_sorted_by(|(a, _), (b, _)| a < b), "each is added once, in order");
-    StateChanges {
-        accounts: LiteMap::from_sorted_store_unchecked(all.accounts),
-        codes: all.codes.into_iter().collect(),
-    }
+    all.into()
 }
 
 /// Puts all pieces of the list together, in order.
@@ -215,7 +212,20 @@ impl<A, S> Piece<A, S> {
     }
 }
 
+impl From<ChangedAccounts> for StateChanges {
+    fn from(ChangedAccounts { accounts, codes }: ChangedAccounts) -> Self {
+        debug_assert!(accounts.is_sorted_by(|(a, _), (b, _)| a < b), "each is there once, in order");
+        Self { accounts: LiteMap::from_sorted_store_unchecked(accounts), codes: codes.into_iter().collect() }
+    }
+}
+
 impl ChangedAccounts {
+    /// Adds what the block changes of the accounts that follow.
+    pub fn append(&mut self, mut others: Self) {
+        self.accounts.append(&mut others.accounts);
+        self.codes.append(&mut others.codes);
+    }
+
     fn add(&mut self, account: &LedgerRow, logs: &Logs, slots: Vec<(U256, U256)>) {
         debug_assert!(slots.is_sorted_by(|(a, _), (b, _)| a < b), "they are sorted by their keys");
         if let Some(change) = account.change(LiteMap::from_sorted_store_unchecked(slots)) {
