@@ -75,6 +75,18 @@ impl Block {
         Plan::ethereum(&self.cfg, &self.env, None, &self.transactions)
     }
 
+    /// By two lanes, as `execute` has them do it.
+    fn by_two(&self, execute: impl FnOnce(&Plan<'_>, &mut Committer, [&mut Lane<'_>; 2])) -> Outcome {
+        let plan = self.plan();
+        let readers = [Reader::new(&self.state), Reader::new(&self.state)];
+        let [mut first, mut second] = [Workspace::default(), Workspace::default()];
+        let mut lanes = [Lane::new(&plan, 0, &readers[0], &mut first), Lane::new(&plan, 1, &readers[1], &mut second)];
+        let mut committer = Committer::new(&plan, 2, LedgerMemory::default());
+        committer.start(&plan, &mut lanes[0]).expect("a map does not fail");
+        execute(&plan, &mut committer, lanes.each_mut());
+        committer.finish().0
+    }
+
     /// By one, after which the second slot of the adder must hold this.
     fn alone(&self, sum: u64) -> Outcome {
         let outcome = execute_plan(&self.plan(), &Reader::new(&self.state), &mut Workspace::default())
@@ -102,66 +114,50 @@ fn storage_that_was_foreseen_to_be_gone_is_still_there() {
         (FACTORY_AT, INIT),
         (adder(), NOTHING),
     ]);
-    let (plan, one) = (block.plan(), block.alone(8));
-    let readers = [Reader::new(&block.state), Reader::new(&block.state)];
-    let mut workspaces = [Workspace::default(), Workspace::default()];
-    let [first, second] = &mut workspaces;
-    let mut knows = Lane::new(&plan, 0, &readers[0], first);
-    let mut foresees = Lane::new(&plan, 1, &readers[1], second);
-    let mut committer = Committer::new(&plan, 2, LedgerMemory::default());
-    committer.start(&plan, &mut knows).unwrap();
-    let run = foresees.run(&plan, 1..3);
-    let mut log = vec![committer.execute(&plan, 0..1, &mut knows).unwrap()];
-    let committed = committer.commit(&plan, run, &mut knows).unwrap();
-    assert_eq!(committed.executed, [1, 2], "neither was as foreseen");
-    log.extend(committed.commits);
-    log.iter().for_each(|commit| foresees.learn(commit));
-    committer.execute(&plan, 3..4, &mut foresees).unwrap();
-    assert_eq!(committer.finish().0, one);
+    let several = block.by_two(|plan, committer, [knows, foresees]| {
+        let run = foresees.run(plan, 1..3);
+        let mut log = vec![committer.execute(plan, 0..1, knows).unwrap()];
+        let committed = committer.commit(plan, run, knows).unwrap();
+        assert_eq!(committed.executed, [1, 2], "neither was as foreseen");
+        log.extend(committed.commits);
+        log.iter().for_each(|commit| foresees.learn(commit));
+        committer.execute(plan, 3..4, foresees).unwrap();
+    });
+    assert_eq!(several, block.alone(8));
 }
 
 #[test]
 fn storage_that_is_gone_does_not_come_back_with_a_run() {
     let block = Block::new(&[(adder(), SOMETHING), (FACTORY_AT, INIT), (adder(), NOTHING), (adder(), NOTHING)]);
-    let (plan, one) = (block.plan(), block.alone(1));
-    let (reader, mut workspace) = (Reader::new(&block.state), Workspace::default());
-    let mut lane = Lane::new(&plan, 0, &reader, &mut workspace);
-    let mut committer = Committer::new(&plan, 1, LedgerMemory::default());
-    committer.start(&plan, &mut lane).unwrap();
-    // What it foresees is thrown away.
-    lane.run(&plan, 0..1);
-    committer.execute(&plan, 0..2, &mut lane).unwrap();
-    let run = lane.run(&plan, 2..3);
-    let committed = committer.commit(&plan, run, &mut lane).unwrap();
-    assert_eq!(committed.held, 1);
-    committed.commits.iter().for_each(|commit| lane.learn(commit));
-    committer.execute(&plan, 3..4, &mut lane).unwrap();
-    assert_eq!(committer.finish().0, one);
+    let several = block.by_two(|plan, committer, [lane, _]| {
+        // What it foresees is thrown away.
+        lane.run(plan, 0..1);
+        committer.execute(plan, 0..2, lane).unwrap();
+        let run = lane.run(plan, 2..3);
+        let committed = committer.commit(plan, run, lane).unwrap();
+        assert_eq!(committed.held, 1);
+        committed.commits.iter().for_each(|commit| lane.learn(commit));
+        committer.execute(plan, 3..4, lane).unwrap();
+    });
+    assert_eq!(several, block.alone(1));
 }
 
 #[test]
 fn slots_that_another_lane_has_written_are_gone_with_their_contract() {
-    let calls = [(adder(), NOTHING), (adder(), SOMETHING), (FACTORY_AT, INIT), (adder(), NOTHING)];
-    let block = Block::new(&calls);
-    let (plan, one) = (block.plan(), block.alone(1));
+    let block = Block::new(&[(adder(), NOTHING), (adder(), SOMETHING), (FACTORY_AT, INIT), (adder(), NOTHING)]);
     // The second lane destroys the contract itself, or hears that the first has.
     for itself in [true, false] {
-        let readers = [Reader::new(&block.state), Reader::new(&block.state)];
-        let mut workspaces = [Workspace::default(), Workspace::default()];
-        let [first, second] = &mut workspaces;
-        let mut writes = Lane::new(&plan, 0, &readers[0], first);
-        let mut hears = Lane::new(&plan, 1, &readers[1], second);
-        let mut committer = Committer::new(&plan, 2, LedgerMemory::default());
-        committer.start(&plan, &mut writes).unwrap();
-        hears.learn(&committer.execute(&plan, 0..1, &mut writes).unwrap());
-        if itself {
-            committer.execute(&plan, 1..3, &mut hears).unwrap();
-        } else {
-            // Looks at the contract, and not at its slots.
-            hears.run(&plan, 2..3);
-            hears.learn(&committer.execute(&plan, 1..3, &mut writes).unwrap());
-        }
-        committer.execute(&plan, 3..4, &mut hears).unwrap();
-        assert_eq!(committer.finish().0, one, "itself: {itself}");
+        let several = block.by_two(|plan, committer, [writes, hears]| {
+            hears.learn(&committer.execute(plan, 0..1, writes).unwrap());
+            if itself {
+                committer.execute(plan, 1..3, hears).unwrap();
+            } else {
+                // Looks at the contract, and not at its slots.
+                hears.run(plan, 2..3);
+                hears.learn(&committer.execute(plan, 1..3, writes).unwrap());
+            }
+            committer.execute(plan, 3..4, hears).unwrap();
+        });
+        assert_eq!(several, block.alone(1), "itself: {itself}");
     }
 }
