@@ -15,7 +15,11 @@ use sluice_stf::{
 };
 use sluice_types::StateRead;
 
-use crate::{block::lock, crew::Crew, executor::LOOKED_AT_TRANSACTIONS};
+use crate::{
+    block::lock,
+    crew::{self, Crew},
+    executor::LOOKED_AT_TRANSACTIONS,
+};
 
 /// Transfers from which on they are settled so. Fewer are not worth the two times that workers wait for each other.
 pub const BULK_TRANSFERS_MIN: usize = 128;
@@ -32,8 +36,7 @@ pub(crate) fn find(crew: &Crew, plan: &Plan<'_>) -> Range<usize> {
         return none;
     }
     // They come from far, so that looking at many takes long.
-    let parts = (0..plan.len()).step_by(LOOKED_AT_TRANSACTIONS);
-    let parts: Vec<_> = parts.map(|start| start..(start + LOOKED_AT_TRANSACTIONS).min(plan.len())).collect();
+    let parts = crew::parts(0..plan.len(), LOOKED_AT_TRANSACTIONS);
     let found = crew.all(parts.clone(), |part| plan.transfers_at_end(part));
     let mut start = plan.len();
     for (part, found) in parts.iter().zip(found).rev() {
@@ -55,10 +58,8 @@ pub(crate) fn settle<S: StateRead + Sync>(
 ) -> bool {
     let parts = crew.free() * PARTS_PER_WORKER;
     let bulk = Bulk::new(plan, transfers.clone(), committer, parts);
-    let chunks = transfers.clone().step_by(CHUNK_TRANSFERS);
-    let chunks = chunks.map(|start| start..(start + CHUNK_TRANSFERS).min(transfers.end)).collect();
     let failed = AtomicBool::new(false);
-    let chunks: Vec<Option<Chunk>> = crew.all(chunks, |chunk| {
+    let chunks: Vec<Option<Chunk>> = crew.all(crew::parts(transfers, CHUNK_TRANSFERS), |chunk| {
         // Who knows that it fails spares the others their work.
         let prepared = if failed.load(Ordering::Relaxed) { None } else { bulk.prepare(chunk) };
         failed.fetch_or(prepared.is_none(), Ordering::Relaxed);

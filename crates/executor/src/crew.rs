@@ -2,6 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -48,6 +49,12 @@ impl Drop for Loan {
     fn drop(&mut self) {
         self.0.0.loans.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The parts of a range, each of this size but the last, for [`Crew::all`].
+pub(crate) fn parts(range: Range<usize>, size: usize) -> Vec<Range<usize>> {
+    let Range { start, end } = range;
+    (start..end).step_by(size).map(|start| start..(start + size).min(end)).collect()
 }
 
 impl Lender {

@@ -22,7 +22,7 @@ use crate::{
     block::{Block, Worker, lock},
     bulk,
     closing::Closing,
-    crew::{Crew, Lender},
+    crew::{Crew, Lender, parts},
     cut::{Cut, SHARED_TIME_MIN, cut, cut_expected},
     distance::{Distance, measure},
     estimate::{Estimates, transfers_time},
@@ -190,11 +190,9 @@ impl Executor {
         if transactions.len() < 2 * LOOKED_AT_TRANSACTIONS {
             return cut(estimates, plan, transactions, workers, cuts);
         }
-        let Range { start, end } = transactions;
-        let parts = (start..end).step_by(LOOKED_AT_TRANSACTIONS);
-        let parts = parts.map(|start| start..(start + LOOKED_AT_TRANSACTIONS).min(end)).collect();
+        let parts = parts(transactions.clone(), LOOKED_AT_TRANSACTIONS);
         let expected = self.crew.all(parts, |part| estimates.of(plan, part)).concat();
-        cut_expected(&expected, start..end, workers, cuts)
+        cut_expected(&expected, transactions, workers, cuts)
     }
 
     /// Executes a block whose access list is known, in which there is nothing to guess.

@@ -297,8 +297,7 @@ impl Settled {
     /// All accounts and where their changes are, sorted by address.
     pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (&LedgerRow, &Logs)> {
         let mut keys: Vec<Key> = (0..).zip(&self.rows).map(|(row, known)| (start_of(&known.address), row)).collect();
-        let address = |row: u32| self.rows[row as usize].address;
-        keys.sort_unstable_by(|(a, i), (b, j)| a.cmp(b).then_with(|| address(*i).cmp(&address(*j))));
+        keys.sort_unstable_by(|a, b| order(*a, *b, |row| self.rows[row as usize].address));
         keys.into_iter().map(|(_, row)| (&self.rows[row as usize], &self.logs))
     }
 
@@ -358,6 +357,11 @@ pub(crate) struct Names {
     lane: u32,
     rows: Vec<u32>,
     slots: Vec<u32>,
+}
+
+/// Orders by the starts, and by all of what they are the starts of where they are the same.
+fn order<T: Ord>((a, i): Key, (b, j): Key, whole: impl Fn(u32) -> T) -> Ordering {
+    a.cmp(&b).then_with(|| whole(i).cmp(&whole(j)))
 }
 
 fn slot_start(key: &U256) -> u64 {
@@ -659,9 +663,8 @@ impl Ledger {
     }
 
     /// Orders accounts by their addresses.
-    pub(crate) fn order(&self, (a, i): Key, (b, j): Key) -> Ordering {
-        let address = |row: u32| self.account(row).0.address;
-        a.cmp(&b).then_with(|| address(i).cmp(&address(j)))
+    pub(crate) fn order(&self, a: Key, b: Key) -> Ordering {
+        order(a, b, |row| self.account(row).0.address)
     }
 
     /// Sorts slots by their keys.
@@ -670,9 +673,8 @@ impl Ledger {
     }
 
     /// Orders slots by their keys.
-    pub(crate) fn slot_order(&self, (a, i): Key, (b, j): Key) -> Ordering {
-        let key = |slot: u32| &self.slots[slot as usize].key;
-        a.cmp(&b).then_with(|| key(i).cmp(key(j)))
+    pub(crate) fn slot_order(&self, a: Key, b: Key) -> Ordering {
+        order(a, b, |slot| self.slots[slot as usize].key)
     }
 }
 
