@@ -197,33 +197,35 @@ impl Executor {
 
     /// Executes a block whose access list is known, in which there is nothing to guess.
     ///
-    /// The list's hash must be `committed`, and the list that execution makes must be the same.
+    /// The list's hash must be `committed`, and the list that execution makes must be the same; it becomes the outcome's.
     ///
     /// Errors: [`crate::Error`].
     pub fn execute_from_list<S: StateRead + Sync>(
         &self,
         plan: &Plan<'_>,
         state: &S,
-        list: &BlockAccessList,
+        list: BlockAccessList,
         committed: B256,
     ) -> Result<Outcome, crate::Error<S::Error>> {
-        if let Some(outcome) = self.foretold(plan, state, list, committed) {
-            return Ok(outcome);
+        if plan.is_told_by_lists()
+            && let Some(outcome) = self.foretold(plan, state, &list, committed)
+        {
+            return Ok(Outcome { access_list: list, ..outcome });
         }
-        // Something did not hold: the list is wrong, or transactions are skipped, which it does not tell. The long way knows.
-        let given = access_list_hash(list);
+        // Something did not hold: the list is wrong, or does not tell all, as that transactions are skipped. The long way knows.
+        let given = access_list_hash(&list);
         if given != committed {
             return Err(crate::Error::ListHash { given, committed });
         }
         metrics::counter!("executor_lists_not_used_total").increment(1);
         let outcome = self.execute_plan(plan, state)?;
-        if outcome.access_list != *list {
+        if outcome.access_list != list {
             return Err(crate::Error::WrongList { made: access_list_hash(&outcome.access_list), committed });
         }
         Ok(outcome)
     }
 
-    /// The outcome if all is as the list says, and the list is the one that was committed to.
+    /// The outcome, but for the list, if all is as the list says, and it is the one that was committed to.
     fn foretold<S: StateRead + Sync>(
         &self,
         plan: &Plan<'_>,

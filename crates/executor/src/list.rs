@@ -44,7 +44,6 @@ pub(crate) struct Listed<'l> {
     outcome: Mutex<Option<Outcome>>,
     /// Somebody checks, or has checked, that the list is the one that was committed to.
     is_checked: AtomicBool,
-    copy: OnceLock<BlockAccessList>,
     /// Something did not hold.
     failed: AtomicBool,
 }
@@ -68,7 +67,6 @@ impl<'l> Listed<'l> {
             changes: Default::default(),
             outcome: Mutex::default(),
             is_checked: AtomicBool::new(false),
-            copy: OnceLock::new(),
             failed: AtomicBool::new(false),
         }
     }
@@ -114,8 +112,6 @@ impl<'l> Listed<'l> {
             let mut all = lock(&self.told);
             all.get_or_insert_with(|| foresight.nothing_told()).add(told);
         }
-        // Who comes first has time while others still execute.
-        self.copy.get_or_init(|| self.list.clone());
         self.done.fetch_add(1, Ordering::AcqRel);
         // Who comes later finds nothing to execute. Whoever is not done soon leaves the end to who waits for it.
         let is_over = || self.done.load(Ordering::Acquire) >= self.executing.load(Ordering::Relaxed);
@@ -144,7 +140,7 @@ impl<'l> Listed<'l> {
         }
     }
 
-    /// The outcome, when all workers are done, if all was as the list says.
+    /// The outcome without the list, when all workers are done, if all was as the list says.
     pub(crate) fn end(self) -> Option<Outcome> {
         if self.failed.load(Ordering::Acquire) {
             return None;
@@ -156,7 +152,6 @@ impl<'l> Listed<'l> {
         let mut changes = first?;
         changes.append(second?);
         outcome.changes = changes.into();
-        outcome.access_list = self.copy.into_inner()?;
         Some(outcome)
     }
 }

@@ -60,7 +60,7 @@ fn agreed(world: &World, transactions: Vec<InputTransaction>) -> Outcome {
         );
     }
     let hash = access_list_hash(&expected.access_list);
-    let from_list = executor.execute_from_list(&plan, &world.state, &expected.access_list, hash);
+    let from_list = executor.execute_from_list(&plan, &world.state, expected.access_list.clone(), hash);
     assert_eq!(from_list.expect("the list is right"), expected, "from the list");
     expected
 }
@@ -94,7 +94,7 @@ fn any_interleaving_of_any_block_gives_what_sequential_execution_gives() {
             let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
             assert_eq!(outcome, expected, "threads, seed {seed}");
             let hash = access_list_hash(&expected.access_list);
-            let outcome = executor.execute_from_list(&plan, &world.state, &expected.access_list, hash).unwrap();
+            let outcome = executor.execute_from_list(&plan, &world.state, expected.access_list.clone(), hash).unwrap();
             assert_eq!(outcome, expected, "from the list, seed {seed}");
         }
         executed += expected.executed.len();
@@ -641,16 +641,16 @@ fn wrong_missing_and_padded_lists_are_refused() {
     for (what, list) in falsified(&expected.access_list) {
         let given = access_list_hash(&list);
         assert_eq!(
-            executor.execute_from_list(&plan, &world.state, &list, right),
+            executor.execute_from_list(&plan, &world.state, list.clone(), right),
             Err(Error::ListHash { given, committed: right }),
             "{what}"
         );
         // Somebody made a block around it.
         assert_eq!(
-            executor.execute_from_list(&plan, &world.state, &list, given),
+            executor.execute_from_list(&plan, &world.state, list, given),
             Err(Error::WrongList { made: right, committed: given }),
             "{what}"
         );
     }
-    assert_eq!(executor.execute_from_list(&plan, &world.state, &expected.access_list, right), Ok(expected));
+    assert_eq!(executor.execute_from_list(&plan, &world.state, expected.access_list.clone(), right), Ok(expected));
 }

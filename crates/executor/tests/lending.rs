@@ -105,7 +105,7 @@ fn who_has_a_core_keeps_it_and_all_others_work() {
         // The same from the list.
         let state = Watched::new(&world.state, None, None);
         let (list, plan) = (&expected.access_list, Plan::new(&world.config, &world.parent, &input).unwrap());
-        let outcome = executor.execute_from_list(&plan, &state, list, access_list_hash(list)).unwrap();
+        let outcome = executor.execute_from_list(&plan, &state, list.clone(), access_list_hash(list)).unwrap();
         assert_eq!(outcome, expected);
         assert!(state.readers() <= at_most);
         drop(loans);

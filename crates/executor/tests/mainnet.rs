@@ -37,7 +37,7 @@ fn workers_give_what_sequential_execution_gives() {
             assert_eq!(outcome.access_list, expected.access_list, "block {}, {workers} workers", block.number);
             assert_eq!(outcome, expected, "block {}, {workers} workers", block.number);
             let hash = access_list_hash(&expected.access_list);
-            let outcome = executor.execute_from_list(&plan, &block.state, &expected.access_list, hash).unwrap();
+            let outcome = executor.execute_from_list(&plan, &block.state, expected.access_list.clone(), hash).unwrap();
             assert_eq!(outcome, expected, "block {} from its list, {workers} workers", block.number);
         }
     }

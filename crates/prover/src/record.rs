@@ -40,10 +40,10 @@ pub fn witness_block(store: &Store, executor: &Executor, number: L2Number) -> Re
     let committed = B256::try_from(sealed.block.header.extra_data.as_ref()).map_err(|_| Error::NoListHash(number))?;
     let plan = Plan::new(store.config(), &parent.block.header, &input);
     let plan = plan.map_err(|error| Reader::new(&state).explain(error))?;
-    let outcome = executor.execute_from_list(&plan, &state, &list, committed)?;
+    let outcome = executor.execute_from_list(&plan, &state, list, committed)?;
     let reads = state.into_reads();
     let (nodes, root) = (store.nodes(parent_number)?, parent.block.header.state_root);
-    let nodes = witness_nodes(&nodes, root, &touched(&list), &outcome.changes)?;
+    let nodes = witness_nodes(&nodes, root, &touched(&outcome.access_list), &outcome.changes)?;
     let headers = headers(store, parent_number, reads.oldest_hash)?;
     let witness = Witness { nodes, codes: reads.codes.into_values().collect(), headers };
     Ok(GuestInput { parent: parent.block.header.clone(), input, witness })

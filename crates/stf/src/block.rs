@@ -12,7 +12,7 @@ use revm::{
         either::Either,
         result::{ExecutionResult, HaltReason, InvalidTransaction, OutOfGasError, ResultGas},
     },
-    primitives::TxKind,
+    primitives::{TxKind, hardfork::SpecId},
 };
 use sluice_types::{
     BlockInput, ChainConfig, DEPOSIT_TX_TYPE, DepositTransaction, Header, InputTransaction, Outcome, Receipt,
@@ -163,6 +163,15 @@ impl<'a> Plan<'a> {
         let is_transfer = |index: &usize| self.sender(*index).is_some() && self.call(*index).is_none();
         let count = transactions.clone().rev().take_while(is_transfer).count();
         transactions.end - count..transactions.end
+    }
+
+    /// Whether an access list tells all that such a block does. Under the rules from before EIP-161 it does not tell which accounts
+    /// are there and empty.
+    pub fn is_told_by_lists(&self) -> bool {
+        match self.work {
+            Work::Rollup { .. } => true,
+            Work::Ethereum { cfg, .. } => cfg.spec.is_enabled_in(SpecId::SPURIOUS_DRAGON),
+        }
     }
 
     pub(crate) fn rules(&self) -> CfgEnv {
