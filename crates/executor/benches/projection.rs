@@ -26,7 +26,7 @@ use std::{
 };
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
-use cut::cut;
+use cut::Prospect;
 use estimate::{Estimates, Lesson, RunLesson};
 use order::Runs;
 use sluice_stf::{
@@ -64,7 +64,7 @@ struct Worker<'a> {
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Simulated {
     time: Duration,
-    /// Time in which runs were committed, with what was executed again meanwhile.
+    /// Time in which runs were committed, with what was executed again, or for the first time, meanwhile.
     committing: Duration,
     /// Time in which changes and access list were made, by one worker.
     ending: Duration,
@@ -81,8 +81,8 @@ struct Kept {
 
 fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated {
     let Kept { workspaces, ledger, estimates } = kept;
-    let runs = cut(estimates, plan, 0..plan.len(), workspaces.len(), Some(&[])).runs;
-    let (ranks, Runs { ranges: runs, order }) = (runs.ranks(), runs);
+    let runs = Prospect::of(estimates, plan, 0..plan.len()).runs(workspaces.len(), Some(&[]));
+    let (ranks, Runs { ranges: runs, order, waits }) = (runs.ranks(), runs);
     let cores = workspaces.len();
     let readers: Vec<_> = (0..cores).map(|_| Reader::new(&block.state)).collect();
     let mut workers: Vec<_> = (0..cores)
@@ -98,7 +98,8 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
     let mut log: Vec<(Duration, Commit)> = vec![(time, commit)];
     let (mut token_free, mut claimed, mut committed, mut done_so_far) = (time, 0, 0, Simulated::default());
     workers[0].free = time;
-    let mut ready: Vec<Option<(Duration, Run)>> = runs.iter().map(|_| None).collect();
+    // `None` inside for those that wait.
+    let mut ready: Vec<Option<(Duration, Option<Run>)>> = runs.iter().map(|_| None).collect();
     let mut lesson = Lesson::default();
     let learnt = |(run, transactions): (usize, &Range<usize>)| RunLesson {
         transactions: transactions.clone(),
@@ -119,16 +120,26 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
         };
         if is_ready && token_free <= now {
             let (_, run) = ready[committed].take().expect("it is ready");
-            let (done, time) = timed(|| {
-                learn(lane, learnt);
-                committer.commit(plan, run, lane).expect("a map does not fail")
-            });
+            let (commits, time) = if let Some(run) = run {
+                let (done, time) = timed(|| {
+                    learn(lane, learnt);
+                    committer.commit(plan, run, lane).expect("a map does not fail")
+                });
+                lesson.runs[committed].was_foreseen = true;
+                lesson.again.extend(&done.executed);
+                (done.commits, time)
+            } else {
+                let (commit, time) = timed(|| {
+                    learn(lane, learnt);
+                    committer.execute(plan, runs[committed].clone(), lane).expect("a map does not fail")
+                });
+                lesson.runs[committed].took = time;
+                (vec![commit], time)
+            };
             (*free, token_free) = (now + time, now + time);
-            lesson.runs[committed].was_foreseen = true;
-            lesson.again.extend(&done.executed);
             done_so_far.committing += time;
             committed += 1;
-            log.extend(done.commits.into_iter().map(|commit| (now + time, commit)));
+            log.extend(commits.into_iter().map(|commit| (now + time, commit)));
         } else if claimed < runs.len() {
             let run = order[claimed];
             let transactions = runs[run].clone();
@@ -141,6 +152,8 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
                 lesson.runs[committed].took = time;
                 committed += 1;
                 log.push((now + time, commit));
+            } else if waits[run] {
+                ready[run] = Some((now, None));
             } else {
                 let (foreseen, time) = timed(|| {
                     learn(lane, learnt);
@@ -148,7 +161,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
                 });
                 *free = now + time;
                 lesson.runs[run].took = time;
-                ready[run] = Some((now + time, foreseen));
+                ready[run] = Some((now + time, Some(foreseen)));
             }
             claimed += 1;
         } else {
@@ -162,7 +175,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
     let ((outcome, memory), time) = timed(|| committer.finish());
     assert_eq!(outcome.gas_used, block.gas_used);
     *ledger = memory;
-    lesson.committing = done_so_far.committing;
+    lesson.took = token_free + time;
     estimates.learn(plan, &outcome, &lesson);
     Simulated { time: token_free + time, ending: time, executed_again: lesson.again.len(), ..done_so_far }
 }

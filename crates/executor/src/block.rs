@@ -30,6 +30,14 @@ const CHAIN_RUNS: usize = 32;
 /// Runs of a chain that are executed at once.
 const CHAIN_RUNS_AT_ONCE: usize = 16;
 
+/// What may be committed when all before it is.
+enum Ready {
+    /// Executed ahead.
+    Foreseen(Run),
+    /// To be executed in its turn, by whoever commits.
+    Waiting,
+}
+
 /// A block that is being executed.
 pub(crate) struct Block<'p> {
     plan: &'p Plan<'p>,
@@ -40,8 +48,8 @@ pub(crate) struct Block<'p> {
     claimed: AtomicUsize,
     /// How long each run took, nanoseconds.
     took_ns: Vec<AtomicU64>,
-    /// Runs that are executed and not yet committed.
-    ready: Vec<Mutex<Option<Run>>>,
+    /// Runs that are claimed, by nobody any more, and not yet committed.
+    ready: Vec<Mutex<Option<Ready>>>,
     token: Mutex<Token>,
     /// Runs that are committed. Only whoever holds the token changes it.
     committed: AtomicUsize,
@@ -66,8 +74,6 @@ struct Token {
     again: Vec<usize>,
     /// Whether each run was executed ahead.
     was_foreseen: Vec<bool>,
-    /// Time of committing what was executed ahead.
-    committing: Duration,
 }
 
 impl Token {
@@ -109,7 +115,6 @@ impl<'p> Block<'p> {
                 alone_runs: CHAIN_RUNS,
                 again: Vec::new(),
                 was_foreseen: vec![false; runs.len()],
-                committing: Duration::ZERO,
             }),
             ranks: runs.ranks(),
             runs,
@@ -150,19 +155,20 @@ impl<'p> Block<'p> {
                 let runs = runs[0]..runs[0] + runs.len();
                 if !self.execute_next(worker, runs.clone())? {
                     for run in runs {
-                        self.foresee(worker, run);
+                        let ready = if self.runs.waits[run] { Ready::Waiting } else { self.foresee(worker, run) };
+                        *lock(&self.ready[run]) = Some(ready);
                     }
                 }
             }
         }
     }
 
-    fn foresee(&self, worker: &mut Worker<'_>, run: usize) {
+    fn foresee(&self, worker: &mut Worker<'_>, run: usize) -> Ready {
         self.learn(worker);
         let start = Instant::now();
         let foreseen = worker.lane.run(self.plan, self.runs.ranges[run].clone());
         self.note_time(run, start);
-        *lock(&self.ready[run]) = Some(foreseen);
+        Ready::Foreseen(foreseen)
     }
 
     /// Gives the block up.
@@ -179,10 +185,9 @@ impl<'p> Block<'p> {
         token.committer.take()
     }
 
-    /// What there is to learn from a block that is over.
-    pub(crate) fn lesson(self) -> Lesson {
-        let Token { again, was_foreseen, committing, .. } =
-            self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// What there is to learn from a block that is over, after so long.
+    pub(crate) fn lesson(self, took: Duration) -> Lesson {
+        let Token { again, was_foreseen, .. } = self.token.into_inner().unwrap_or_else(PoisonError::into_inner);
         let times = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
         let was_early = self.ranks.into_iter().enumerate().map(|(run, rank)| rank < run);
         let runs = self.runs.ranges.into_iter().zip(times).zip(was_foreseen).zip(was_early);
@@ -192,7 +197,7 @@ impl<'p> Block<'p> {
             was_foreseen,
             was_early,
         });
-        Lesson { runs: runs.collect(), again, committing }
+        Lesson { runs: runs.collect(), again, took }
     }
 
     fn note_time(&self, run: usize, start: Instant) {
@@ -210,17 +215,23 @@ impl<'p> Block<'p> {
             return Ok(false);
         }
         self.start(&mut token, worker)?;
+        self.execute(&mut token, worker, claimed)?;
+        Ok(true)
+    }
+
+    /// Executes runs for good, before which all is committed.
+    fn execute(&self, token: &mut Token, worker: &mut Worker<'_>, runs: Range<usize>) -> Result<(), Error<Failed>> {
         self.learn(worker);
-        let transactions = self.runs.ranges[claimed.start].start..self.runs.ranges[claimed.end - 1].end;
+        let transactions = self.runs.ranges[runs.start].start..self.runs.ranges[runs.end - 1].end;
         let start = Instant::now();
         let commit = token.committer().execute(self.plan, transactions, &mut worker.lane)?;
-        if claimed.len() == 1 {
-            self.note_time(claimed.start, start);
+        if runs.len() == 1 {
+            self.note_time(runs.start, start);
         }
         // Its own work is in its table.
         worker.learnt = self.publish([commit]);
-        self.advance(claimed.end);
-        Ok(true)
+        self.advance(runs.end);
+        Ok(())
     }
 
     /// Commits all that is ready, unless somebody else is about it.
@@ -229,8 +240,11 @@ impl<'p> Block<'p> {
             {
                 let Ok(mut token) = self.token.try_lock() else { return Ok(()) };
                 self.start(&mut token, worker)?;
-                while let Some(run) = self.take_ready() {
-                    self.commit(&mut token, worker, run)?;
+                while let Some((run, ready)) = self.take_ready() {
+                    match ready {
+                        Ready::Foreseen(foreseen) => self.commit(&mut token, worker, foreseen)?,
+                        Ready::Waiting => self.execute(&mut token, worker, run..run + 1)?,
+                    }
                 }
             }
             // What became ready before the token was free again found it taken.
@@ -251,9 +265,7 @@ impl<'p> Block<'p> {
 
     fn commit(&self, token: &mut Token, worker: &mut Worker<'_>, run: Run) -> Result<(), Error<Failed>> {
         self.learn(worker);
-        let start = Instant::now();
         let done = token.committer().commit(self.plan, run, &mut worker.lane)?;
-        token.committing += start.elapsed();
         metrics::counter!("executor_foreseen_total").increment(done.held as u64);
         metrics::counter!("executor_executed_again_total").increment(done.executed.len() as u64);
         token.again.extend(&done.executed);
@@ -308,8 +320,10 @@ impl<'p> Block<'p> {
         self.ready.get(self.committed.load(Ordering::Acquire)).is_some_and(|run| lock(run).is_some())
     }
 
-    fn take_ready(&self) -> Option<Run> {
-        lock(self.ready.get(self.committed.load(Ordering::Acquire))?).take()
+    /// The next run, if it is ready.
+    fn take_ready(&self) -> Option<(usize, Ready)> {
+        let next = self.committed.load(Ordering::Acquire);
+        Some((next, lock(self.ready.get(next)?).take()?))
     }
 
     /// Adds to the log, and says how long it is.

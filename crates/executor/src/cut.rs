@@ -1,4 +1,4 @@
-//! Cutting a block into the runs that workers claim.
+//! Whether sharing a block among workers pays, and cutting it into the runs that they claim.
 
 use std::{ops::Range, time::Duration};
 
@@ -26,9 +26,12 @@ const CLASHES_MIN: u16 = u16::MAX / 4;
 const QUIET_CLASHES_MAX: u16 = u16::MAX / 64;
 /// Time of a run that is longer so that what clashes stays together.
 const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
+/// Time of calls in a row from which on they are a run of their own because they wait.
+const WAITING_TIME_MIN: Duration = Duration::from_micros(10);
 
-/// Part of its time that committing a block may take if several workers are to execute it: two save half of it at most.
-const COMMITS_PART_MAX: f64 = 0.5;
+/// Part of the time in which lanes executed all of it once that a shared block may take, making changes and list included. One worker
+/// is a little quicker than lanes, who learn from each other.
+const SHARING_PART_MAX: f64 = 0.93;
 /// Part of a block's time that may be calls each of which must wait for the one before it.
 const CHAIN_PART_MAX: f64 = 0.8;
 
@@ -44,22 +47,33 @@ const COMMIT_LINES: u32 = 4;
 /// The same where a transaction's receipt is all that is handed over.
 const LISTED_LINES: u32 = 2;
 
-/// A block that is cut into runs.
+/// What is expected of transactions that follow each other.
 #[derive(Debug)]
-pub(crate) struct Cut {
-    pub(crate) runs: Runs,
-    /// Of all transactions, by one worker.
+pub(crate) struct Prospect {
+    expected: Vec<Expected>,
+    /// Index of the first.
+    first: usize,
+    /// Of all of them, by one worker.
     pub(crate) time: Duration,
-    /// Transactions in it.
-    count: usize,
-    /// Neither is most of it one chain, nor does committing take most of what several workers save.
-    is_wide: bool,
 }
 
-impl Cut {
+impl Prospect {
+    pub(crate) fn new(expected: Vec<Expected>, first: usize) -> Self {
+        let time = Duration::from_nanos(expected.iter().map(|expected| expected.call.ns).sum());
+        Self { expected, first, time }
+    }
+
+    /// What is expected of these transactions of a block.
+    pub(crate) fn of(estimates: &Estimates, plan: &Plan<'_>, transactions: Range<usize>) -> Self {
+        Self::new(estimates.of(plan, transactions.clone()), transactions.start)
+    }
+
     /// So many workers, so far from each other, are quicker than one, though they must commit.
     pub(crate) fn pays(&self, workers: usize, distance: impl FnOnce() -> Duration) -> bool {
-        self.is_wide && self.saves(workers, COMMIT_TIME + distance() * COMMIT_LINES)
+        // Measuring the distance takes time as well.
+        self.saves(workers, COMMIT_TIME)
+            && self.saves(workers, COMMIT_TIME + distance() * COMMIT_LINES)
+            && is_wide(&self.expected)
     }
 
     /// The same where there is nothing to commit, since what each must do is on a list.
@@ -68,89 +82,93 @@ impl Cut {
     }
 
     fn saves(&self, workers: usize, per_transaction: Duration) -> bool {
-        let count = u32::try_from(self.count).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.expected.len()).unwrap_or(u32::MAX);
         let shared = self.time / u32::try_from(workers).unwrap_or(u32::MAX) + per_transaction * count + WAKING_TIME;
         shared + self.time / SAVED_PART_MIN < self.time
     }
-}
 
-/// Cuts transactions into runs. They grow shorter towards the end, and none reaches over one of `cuts`, which ascend; there are none
-/// where nothing can clash.
-///
-/// A call that clashes with the one right before it stays in one run with that: there it sees what the other has done. In the next run,
-/// it would be executed ahead by another worker, for nothing, because it would have to be executed again.
-pub(crate) fn cut(
-    estimates: &Estimates,
-    plan: &Plan<'_>,
-    transactions: Range<usize>,
-    workers: usize,
-    cuts: Option<&[usize]>,
-) -> Cut {
-    cut_expected(&estimates.of(plan, transactions.clone()), transactions, workers, cuts)
-}
-
-/// As [`cut`], with what is expected of the transactions.
-pub(crate) fn cut_expected(
-    expected: &[Expected],
-    transactions: Range<usize>,
-    workers: usize,
-    cuts: Option<&[usize]>,
-) -> Cut {
-    let Range { start: first, end } = transactions;
-    let all: u64 = expected.iter().map(|expected| expected.call.ns).sum();
-    let bound = |left: u64, clashes: u16| {
-        let share = Duration::from_nanos(left / (4 * workers as u64));
-        let most = if clashes < QUIET_CLASHES_MAX { QUIET_RUN_TIME } else { RUN_TIME };
-        in_ns(share.clamp(LAST_RUN_TIME, most))
-    };
-    let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left, u16::MAX));
-    let is_wide = is_wide(expected);
-    let is_listed = cuts.is_none();
-    let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
-    let (mut runs, mut times) = (Vec::new(), Vec::new());
-    // Most clashes of a call of the run.
-    let (mut start, mut run, mut left, mut clashes) = (first, 0, all, 0);
-    for (index, expected) in (first..).zip(expected) {
-        let call = expected.call;
-        let must = cuts.next_if(|cut| **cut <= index).is_some();
-        let bound =
-            if !is_listed && follows(expected) { clash_bound(left) } else { bound(left, clashes.max(call.clashes)) };
-        if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
-            runs.push(start..index);
-            times.push(run);
-            left -= run;
-            (start, run, clashes) = (index, 0, 0);
+    /// Cuts the transactions into runs. They grow shorter towards the end, and none reaches over one of `cuts`, which ascend; there are
+    /// none where nothing can clash.
+    ///
+    /// A call that clashes with the one right before it stays in one run with that: there it sees what the other has done. In the next
+    /// run, it would be executed ahead by another worker, for nothing, because it would have to be executed again.
+    pub(crate) fn runs(&self, workers: usize, cuts: Option<&[usize]>) -> Runs {
+        let Self { expected, first, time } = self;
+        let (first, end) = (*first, first + expected.len());
+        let bound = |left: u64, clashes: u16| {
+            let share = Duration::from_nanos(left / (4 * workers as u64));
+            let most = if clashes < QUIET_CLASHES_MAX { QUIET_RUN_TIME } else { RUN_TIME };
+            in_ns(share.clamp(LAST_RUN_TIME, most))
+        };
+        let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left, u16::MAX));
+        let is_listed = cuts.is_none();
+        let waits = if is_listed { vec![false; expected.len()] } else { waits(expected) };
+        let waits = |index: usize| waits[index - first];
+        let mut cuts = cuts.unwrap_or_default().iter().skip_while(|cut| **cut <= first).peekable();
+        let (mut runs, mut times) = (Vec::new(), Vec::new());
+        // Most clashes of a call of the run.
+        let (mut start, mut run, mut left, mut clashes) = (first, 0, in_ns(*time), 0);
+        for (index, expected) in (first..).zip(expected) {
+            let call = expected.call;
+            let must = cuts.next_if(|cut| **cut <= index).is_some() || waits(index) != waits(start);
+            let bound = if !is_listed && follows(expected) {
+                clash_bound(left)
+            } else {
+                bound(left, clashes.max(call.clashes))
+            };
+            if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
+                runs.push(start..index);
+                times.push(run);
+                left -= run;
+                (start, run, clashes) = (index, 0, 0);
+            }
+            run += call.ns;
+            clashes = clashes.max(call.clashes);
         }
-        run += call.ns;
-        clashes = clashes.max(call.clashes);
-    }
-    if start < end {
-        runs.push(start..end);
-        times.push(run);
-    }
-    let runs = if is_listed {
-        Runs::longest_first(runs, &times)
-    } else {
+        if start < end {
+            runs.push(start..end);
+            times.push(run);
+        }
+        if is_listed {
+            return Runs::longest_first(runs, &times);
+        }
         // What stays together because it clashes would also clash with what it overtakes.
         let is_sure = |run: &Range<usize>| {
             let mut calls = expected[run.start - first..run.end - first].iter().map(|one| one.call);
-            calls.all(|call| call.may_begin_early() && call.clashes < CLASHES_MIN)
+            calls.all(|call| call.may_begin_early() && call.clashes < CLASHES_MIN && !call.should_wait())
         };
-        Runs::long_ones_early(runs, &times, workers, is_sure)
-    };
-    Cut { runs, time: Duration::from_nanos(all), count: expected.len(), is_wide }
+        let waiting = runs.iter().map(|run| waits(run.start)).collect();
+        Runs { waits: waiting, ..Runs::long_ones_early(runs, &times, workers, is_sure) }
+    }
 }
 
-/// See [`Cut::is_wide`].
+/// Which calls wait until all before them is committed: those in a row that are seldom as foreseen.
+fn waits(expected: &[Expected]) -> Vec<bool> {
+    let mut all = Vec::with_capacity(expected.len());
+    for alike in expected.chunk_by(|one, next| one.call.should_wait() == next.call.should_wait()) {
+        let waits =
+            alike[0].call.should_wait() && alike.iter().map(|one| one.call.ns).sum::<u64>() >= in_ns(WAITING_TIME_MIN);
+        all.resize(all.len() + alike.len(), waits);
+    }
+    all
+}
+
+/// Neither is most of it one chain, nor did such blocks take as long when they were shared.
 fn is_wide(expected: &[Expected]) -> bool {
-    let (mut all, mut committing, mut chain) = (0.0, 0.0, 0.0);
-    for one in expected {
+    let (mut all, mut sharing, mut chain) = (0.0, 0.0, 0.0);
+    for (one, waits) in expected.iter().zip(waits(expected)) {
         let ns = one.call.ns as f64;
         all += ns;
-        committing += ns * f64::from(one.call.commits);
-        chain += if follows(one) { ns * f64::from(one.call.clashes) } else { 0.0 };
+        sharing += ns * f64::from(one.call.sharing);
+        chain += if waits {
+            ns
+        } else if follows(one) {
+            ns * f64::from(one.call.clashes) / f64::from(u16::MAX)
+        } else {
+            0.0
+        };
     }
-    committing <= all * f64::from(WHOLE) * COMMITS_PART_MAX && chain <= all * f64::from(u16::MAX) * CHAIN_PART_MAX
+    sharing <= all * f64::from(WHOLE) * SHARING_PART_MAX && chain <= all * CHAIN_PART_MAX
 }
 
 /// Whether a call clashes with the one right before it. Clashes with others are fewer, and keeping those together too would keep

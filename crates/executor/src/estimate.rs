@@ -12,22 +12,29 @@ pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 
 /// Most runs of a block that are learnt from, of those that were executed ahead and of the others.
 const RUNS_LEARNT_MAX: usize = 128;
+/// Most transactions that are learnt from of a block that one worker has executed. More say no more, and would take a part of its time
+/// that counts where they are cheap.
+const ALONE_LEARNT_MAX: usize = 64;
 /// Nanoseconds of a transfer of value and nothing else, which runs no code.
 const TRANSFER_NS: u64 = 500;
 /// Nanoseconds of a call that was never seen, if its gas limit allows as many.
 const UNKNOWN_NS: u64 = 20_000;
 /// Gas for which contract code seldom takes longer than a nanosecond.
 const GAS_PER_NS: u64 = 2;
-/// What stands for a whole in [`Call::commits`].
+/// What stands for a whole in [`Call::sharing`].
 pub(crate) const WHOLE: u16 = 1 << 10;
-/// Most that committing one block is taken to have needed, so that an interrupted worker does not count for long.
-const COMMITS_MAX: u16 = WHOLE / 8 * 5;
+/// Most that sharing one block is taken to have needed, so that an interrupted worker does not count for long.
+const SHARING_MAX: u16 = WHOLE / 4 * 5;
 /// Calls that began early and were not as foreseen, of [`u16::MAX`], from which on they do not.
 const STRAYS_MAX: u16 = u16::MAX / 4;
+/// The same of calls that did not begin early.
+const MISSES_MAX: u16 = u16::MAX / 3 * 2;
 /// Of what speaks against sharing, one part in so many is forgotten with each block that one worker executes.
-const FORGOTTEN_PART: u16 = 256;
+const FORGOTTEN_PART: u16 = 512;
+/// The same of calls that were not as foreseen: cut or ordered in another way, they may be.
+const MISSES_FORGOTTEN_PART: u16 = 64;
 /// What a call is taken for of which nothing is known yet.
-const COMMITS_UNKNOWN: u16 = WHOLE / 4;
+const SHARING_UNKNOWN: u16 = WHOLE / 4 * 3;
 
 /// A contract and a function of it.
 type Key = (TxKind, [u8; 4]);
@@ -54,27 +61,61 @@ pub(crate) struct Call {
     pub(crate) ns: u64,
     /// How often it was not as foreseen when a call of the same contract came right before it; [`u16::MAX`] is always.
     pub(crate) clashes: u16,
-    /// Time of committing blocks that had it, with what was executed again meanwhile, of the time of executing them; see [`WHOLE`].
-    pub(crate) commits: u16,
+    /// Time that blocks that had it took when they were shared, of the time of executing them once; see [`WHOLE`].
+    pub(crate) sharing: u16,
     /// How often it was not as foreseen when it began early; [`u16::MAX`] is always.
     strays: u16,
+    /// How often it was not as foreseen when it did not begin early, in blocks before the last; [`u16::MAX`] is always.
+    misses: u16,
+    /// How many of the last block did not begin early, and how many of those were not as foreseen.
+    foreseen_count: u16,
+    missed_count: u16,
     /// The last block that was learnt from.
     block: u64,
 }
 
 impl Call {
     fn new(ns: u64) -> Self {
-        Self { ns, clashes: 0, commits: COMMITS_UNKNOWN, strays: 0, block: 0 }
+        Self {
+            ns,
+            clashes: 0,
+            sharing: SHARING_UNKNOWN,
+            strays: 0,
+            misses: 0,
+            foreseen_count: 0,
+            missed_count: 0,
+            block: 0,
+        }
     }
 
     /// The block has not had such a call yet.
     fn is_first_in(&mut self, block: u64) -> bool {
-        replace(&mut self.block, block) != block
+        let is_first = replace(&mut self.block, block) != block;
+        if is_first && self.foreseen_count > 0 {
+            // A quarter of the difference, however many there were: in the next block they may be cut in another way.
+            let missed = u32::from(self.missed_count) * u32::from(u16::MAX) / u32::from(self.foreseen_count);
+            self.misses = nearer(self.misses, u16::try_from(missed).expect("it is a part of them"));
+            (self.foreseen_count, self.missed_count) = (0, 0);
+        }
+        is_first
     }
 
     /// It is so often as foreseen on a state far back that beginning early pays.
     pub(crate) fn may_begin_early(&self) -> bool {
         self.strays < STRAYS_MAX
+    }
+
+    /// It is so seldom as foreseen that executing it ahead does not pay.
+    pub(crate) fn should_wait(&self) -> bool {
+        self.misses > MISSES_MAX
+    }
+
+    /// Learns whether a call that did not begin early was not as foreseen.
+    fn learn_miss(&mut self, is_again: bool) {
+        if self.foreseen_count < u16::MAX {
+            self.foreseen_count += 1;
+            self.missed_count += u16::from(is_again);
+        }
     }
 
     /// Learns whether a call that began early was not as foreseen.
@@ -94,14 +135,19 @@ impl Call {
     }
 }
 
+/// A quarter of the way from one to the other.
+fn nearer(from: u16, to: u16) -> u16 {
+    from + to.saturating_sub(from) / 4 - from.saturating_sub(to) / 4
+}
+
 /// What there is to learn from a block that was shared.
 #[derive(Debug, Default)]
 pub(crate) struct Lesson {
     pub(crate) runs: Vec<RunLesson>,
     /// Transactions that were not as foreseen, in order.
     pub(crate) again: Vec<usize>,
-    /// Of committing, with what was executed again meanwhile. Only one worker does that at a time.
-    pub(crate) committing: Duration,
+    /// Of all workers together, from the start to the end. Zero where one of them could not begin at once.
+    pub(crate) took: Duration,
 }
 
 /// What there is to learn from a run.
@@ -116,7 +162,8 @@ pub(crate) struct RunLesson {
     pub(crate) was_early: bool,
 }
 
-/// Some of many runs, evenly.
+/// Some of many, evenly.
+#[derive(Clone, Copy)]
 struct Sample {
     every: usize,
     /// How many come before the next that it takes.
@@ -124,9 +171,11 @@ struct Sample {
 }
 
 impl Sample {
-    /// Of so many, other ones for each block.
-    fn new(count: usize, block: u64) -> Self {
-        let every = count.div_ceil(RUNS_LEARNT_MAX).max(1);
+    const ALL: Self = Self { every: 1, next: 0 };
+
+    /// Of so many at most so many, other ones for each block.
+    fn new(count: usize, max: usize, block: u64) -> Self {
+        let every = count.div_ceil(max).max(1);
         Self { every, next: usize::try_from(block).unwrap_or_default() % every }
     }
 
@@ -172,12 +221,14 @@ impl Estimates {
     pub(crate) fn learn_alone(&mut self, plan: &Plan<'_>, outcome: &Outcome, took: Duration) {
         self.blocks += 1;
         let block = self.blocks;
-        self.learn_run(plan, outcome, (&(0..plan.len()), took), |_, _, call| {
+        let sample = Sample::new(outcome.executed.len(), ALONE_LEARNT_MAX, block);
+        self.learn_run(plan, outcome, (&(0..plan.len()), took, sample), |_, _, call| {
             // Slowly, so that sharing is tried again after many blocks: calls may do something else by then.
             if call.is_first_in(block) {
-                call.commits -= call.commits / FORGOTTEN_PART;
-                call.clashes -= call.clashes / FORGOTTEN_PART;
+                call.sharing -= call.sharing / FORGOTTEN_PART;
+                call.clashes -= call.clashes / MISSES_FORGOTTEN_PART;
                 call.strays -= call.strays / FORGOTTEN_PART;
+                call.misses -= call.misses / MISSES_FORGOTTEN_PART;
             }
         });
     }
@@ -185,11 +236,12 @@ impl Estimates {
     /// Learns from a block that several workers have executed.
     pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson) {
         self.blocks += 1;
-        let (block, commits) = (self.blocks, self.commits(plan, lesson));
+        let (block, sharing) = (self.blocks, self.sharing(plan, lesson));
         let mut again = lesson.again.iter().copied().peekable();
         // Of a large block, some runs say enough, each time others. What was executed ahead says most, and may be little of it.
         let count = |foreseen: bool| lesson.runs.iter().filter(|run| run.was_foreseen == foreseen).count();
-        let [mut foreseen, mut others] = [true, false].map(|foreseen| Sample::new(count(foreseen), block));
+        let [mut foreseen, mut others] =
+            [true, false].map(|foreseen| Sample::new(count(foreseen), RUNS_LEARNT_MAX, block));
         for run in &lesson.runs {
             let sample = if run.was_foreseen { &mut foreseen } else { &mut others };
             if !sample.takes_next() {
@@ -198,54 +250,67 @@ impl Estimates {
             let RunLesson { transactions, took, was_foreseen, was_early } = run;
             let before = transactions.start.checked_sub(1);
             let mut last = before.and_then(|before| Some((plan.call(before)?.0, before)));
-            self.learn_run(plan, outcome, (transactions, *took), |index, kind, call| {
+            self.learn_run(plan, outcome, (transactions, *took, Sample::ALL), |index, kind, call| {
                 if call.is_first_in(block) {
-                    // A quarter of the difference: one block says little.
-                    let (more, less) = (commits.saturating_sub(call.commits), call.commits.saturating_sub(commits));
-                    call.commits = call.commits + more / 4 - less / 4;
+                    if let Some(sharing) = sharing {
+                        // A quarter of the difference: one block says little.
+                        call.sharing = nearer(call.sharing, sharing);
+                    }
                     // Slowly, so that it is tried again.
                     call.strays -= call.strays / 128;
+                    call.misses -= call.misses / 128;
                 }
                 while again.next_if(|again| *again < index).is_some() {}
                 let before = last.replace((kind, index));
                 let follows = before.is_some_and(|(before, at)| before == kind && at + 1 == index);
-                if *was_early && *was_foreseen {
-                    call.learn_early(again.peek() == Some(&index));
-                } else if follows && *was_foreseen {
-                    call.learn_clash(again.peek() == Some(&index), index == transactions.start);
+                if !was_foreseen {
+                    return;
+                }
+                let is_again = again.peek() == Some(&index);
+                if *was_early {
+                    call.learn_early(is_again);
+                    return;
+                }
+                call.learn_miss(is_again);
+                if follows {
+                    call.learn_clash(is_again, index == transactions.start);
                 }
             });
         }
     }
 
-    /// Time of committing a block, of the time of executing it. Both are longer where other threads need the processor, too.
-    fn commits(&self, plan: &Plan<'_>, lesson: &Lesson) -> u16 {
+    /// Time that a shared block took, of the time of executing all of it once. Whatever made it long is in it: committing, executing
+    /// again, waiting for each other, and lines of memory that came from another core.
+    fn sharing(&self, plan: &Plan<'_>, lesson: &Lesson) -> Option<u16> {
+        if lesson.took.is_zero() {
+            return None;
+        }
         let time = |run: &RunLesson| match in_ns(run.took) {
             0 => self.of(plan, run.transactions.clone()).iter().map(|expected| expected.call.ns).sum(),
             took_ns => took_ns,
         };
         let executing_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
-        let commits = u128::from(in_ns(lesson.committing)) * u128::from(WHOLE) / u128::from(executing_ns);
-        u16::try_from(commits).unwrap_or(COMMITS_MAX).min(COMMITS_MAX)
+        let sharing = u128::from(in_ns(lesson.took)) * u128::from(WHOLE) / u128::from(executing_ns);
+        Some(u16::try_from(sharing).unwrap_or(SHARING_MAX).min(SHARING_MAX))
     }
 
-    /// Learns from a run, which are these transactions. Within its time, unless that is zero, time went where gas went.
+    /// Learns from some of the transactions of a run. Within its time, unless that is zero, time went where gas went.
     fn learn_run(
         &mut self,
         plan: &Plan<'_>,
         outcome: &Outcome,
-        (run, took): (&Range<usize>, Duration),
+        (run, took, sample): (&Range<usize>, Duration, Sample),
         mut learn: impl FnMut(usize, TxKind, &mut Call),
     ) {
         let first = outcome.executed.partition_point(|index| *index < run.start);
         let end = outcome.executed.partition_point(|index| *index < run.end);
-        let calls = (first..end).filter_map(|place| {
+        let calls = (first..end).skip(sample.next).step_by(sample.every).filter_map(|place| {
             let index = outcome.executed[place];
             Some((index, plan.call(index)?, outcome.receipts[place].gas_used))
         });
         let calls: Vec<_> = calls.collect();
         let gas: u64 = calls.iter().map(|(.., gas)| gas).sum();
-        let took_ns = in_ns(took);
+        let took_ns = in_ns(took) / sample.every as u64;
         // The last call, which is often of the same function as the next.
         let mut last: Option<(Key, Call)> = None;
         for (index, (kind, selector, _), gas_used) in calls {

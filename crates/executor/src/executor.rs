@@ -23,7 +23,7 @@ use crate::{
     bulk,
     closing::Closing,
     crew::{Crew, Lender, parts},
-    cut::{Cut, SHARED_TIME_MIN, cut, cut_expected},
+    cut::{Prospect, SHARED_TIME_MIN},
     distance::{Distance, measure},
     estimate::{Estimates, transfers_time},
     list::Listed,
@@ -148,34 +148,34 @@ impl Executor {
             return alone(plan, state, workspaces, estimates);
         }
         let transfers = bulk::find(&self.crew, plan);
-        let head = self.cut(estimates, plan, 0..transfers.start, Some(&cuts));
+        let head = self.prospect(estimates, plan, 0..transfers.start);
         let transfers_time = transfers_time(transfers.len());
         let mut pays = || transfers_time > head.time / DEAR_HEAD_MAX || head.pays(workers, || distance.now(&self.crew));
         let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays());
-        let runs = head.runs;
-        if !is_worth || (runs.len() < 2 && transfers.is_empty()) {
+        let runs = is_worth.then(|| head.runs(workers, Some(&cuts)));
+        let Some(runs) = runs.filter(|runs| runs.len() > 1 || !transfers.is_empty()) else {
             return alone(plan, state, workspaces, estimates);
-        }
+        };
         metrics::counter!("executor_blocks_shared_total").increment(1);
         let closing = Closing::new(workers);
         let block = Block::new(plan, runs, Committer::new(plan, workers, take(ledger)));
         let mut lessons = Vec::with_capacity(2);
         if transfers.is_empty() {
-            share(&self.crew, &block, Some(&closing), state, workspaces)?;
-            lessons.push(block.lesson());
+            let took = share(&self.crew, &block, Some(&closing), state, workspaces)?;
+            lessons.push(block.lesson(took));
         } else {
-            share(&self.crew, &block, None, state, workspaces)?;
+            let took = share(&self.crew, &block, None, state, workspaces)?;
             let mut committer = block.take().expect("nobody else has asked");
-            lessons.push(block.lesson());
+            lessons.push(block.lesson(took));
             if bulk::settle(&self.crew, plan, transfers.clone(), &mut committer, state) {
                 closing.start(committer);
                 self.crew.all(vec![(); workers], |()| closing.work());
             } else {
-                let Cut { runs, .. } = self.cut(estimates, plan, transfers, Some(&cuts));
+                let runs = self.prospect(estimates, plan, transfers).runs(workers, Some(&cuts));
                 let commit = committer.forget_lanes();
                 let block = Block::after(plan, runs, committer, Some(commit));
-                share(&self.crew, &block, Some(&closing), state, workspaces)?;
-                lessons.push(block.lesson());
+                let took = share(&self.crew, &block, Some(&closing), state, workspaces)?;
+                lessons.push(block.lesson(took));
             }
         }
         let (outcome, memory) = closing.end().expect("all was committed");
@@ -184,15 +184,14 @@ impl Executor {
         Ok(outcome)
     }
 
-    /// Cuts a block. Transactions of a large one come from far, so that all workers look at them.
-    fn cut(&self, estimates: &Estimates, plan: &Plan<'_>, transactions: Range<usize>, cuts: Option<&[usize]>) -> Cut {
-        let workers = self.workers();
+    /// What is expected of transactions. Those of a large block come from far, so that all workers look at them.
+    fn prospect(&self, estimates: &Estimates, plan: &Plan<'_>, transactions: Range<usize>) -> Prospect {
         if transactions.len() < 2 * LOOKED_AT_TRANSACTIONS {
-            return cut(estimates, plan, transactions, workers, cuts);
+            return Prospect::of(estimates, plan, transactions);
         }
         let parts = parts(transactions.clone(), LOOKED_AT_TRANSACTIONS);
         let expected = self.crew.all(parts, |part| estimates.of(plan, part)).concat();
-        cut_expected(&expected, transactions, workers, cuts)
+        Prospect::new(expected, transactions.start)
     }
 
     /// Executes a block whose access list is known, in which there is nothing to guess.
@@ -238,13 +237,14 @@ impl Executor {
         // Without conflicts, it does not matter where runs end.
         cuts.clear();
         let workers = self.workers();
-        let cut = self.cut(estimates, plan, 0..plan.len(), None);
-        let is_shared = cut.runs.len() > 1
-            && cut.time >= self.share_from
-            && (self.share_from.is_zero() || cut.pays_from_list(workers, distance.now(&self.crew)));
+        let prospect = self.prospect(estimates, plan, 0..plan.len());
+        let runs = prospect.runs(workers, None);
+        let is_shared = runs.len() > 1
+            && prospect.time >= self.share_from
+            && (self.share_from.is_zero() || prospect.pays_from_list(workers, distance.now(&self.crew)));
         workspaces.resize_with(workers, Workspace::default);
         let (own, others) = workspaces.split_first_mut().expect("there is at least one worker");
-        let listed = Listed::new(plan, list, committed, cut.runs);
+        let listed = Listed::new(plan, list, committed, runs);
         self.crew.work(
             others.iter_mut(),
             |workspace| listed.work(&Reader::new(state), workspace),
@@ -274,14 +274,16 @@ fn alone<S: StateRead>(
     Ok(outcome)
 }
 
-/// Executes a block with all of the crew, to its end if it has one.
+/// Executes a block with all of the crew, to its end if it has one. Tells how long it took, or zero where a core was lent meanwhile.
 fn share<S: StateRead + Sync>(
     crew: &Crew,
     block: &Block<'_>,
     closing: Option<&Closing>,
     state: &S,
     workspaces: &mut [Workspace],
-) -> Result<(), Error<S::Error>> {
+) -> Result<Duration, Error<S::Error>> {
+    let are_all_free = || crew.free() == crew.size();
+    let started = Some(Instant::now()).filter(|_| are_all_free());
     let failure: Mutex<Option<Error<S::Error>>> = Mutex::new(None);
     let work = |id: usize, workspace: &mut Workspace, join: &mut dyn FnMut()| {
         let reader = Reader::new(state);
@@ -304,5 +306,6 @@ fn share<S: StateRead + Sync>(
         |(index, workspace)| work(index + 1, workspace, &mut || ()),
         |join| work(0, own, join),
     );
-    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    let took = started.filter(|_| are_all_free()).map_or(Duration::ZERO, |start| start.elapsed());
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(took), Err)
 }

@@ -13,7 +13,7 @@
 //! Executor ──► estimate: what a transaction will cost, from what such ones did
 //!     │
 //!     ├──────► crew: the threads, and the core that they may lend to others
-//!     ├──────► cut: runs, in which what would clash stays together
+//!     ├──────► cut: whether sharing pays, and runs, in which what would clash stays together or waits
 //!     ├──────► distance: whether workers are so near that sharing cheap transactions pays
 //!     ├──────► order: when each is claimed, so that all end together
 //!     │

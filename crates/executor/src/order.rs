@@ -12,13 +12,15 @@ pub(crate) struct Runs {
     pub(crate) ranges: Vec<Range<usize>>,
     /// Their places, as they are claimed.
     pub(crate) order: Vec<usize>,
+    /// Whether each waits until all before it is committed: executed ahead, it would not be as foreseen.
+    pub(crate) waits: Vec<bool>,
 }
 
 impl Runs {
     /// In order.
     pub(crate) fn in_order(ranges: Vec<Range<usize>>) -> Self {
-        let order = (0..ranges.len()).collect();
-        Self { ranges, order }
+        let (order, waits) = ((0..ranges.len()).collect(), vec![false; ranges.len()]);
+        Self { ranges, order, waits }
     }
 
     /// The longest first, for where any order will do: what is left in the end is short then, and all end together.

@@ -17,7 +17,7 @@ mod world;
 use std::{ops::Range, time::Duration};
 
 use alloy_primitives::{Address, U256};
-use cut::{Cut, RUN_TRANSACTIONS_MAX, cut};
+use cut::{Prospect, RUN_TRANSACTIONS_MAX};
 use estimate::{Estimates, Lesson, RunLesson};
 use order::Runs;
 use proptest::prelude::*;
@@ -58,14 +58,14 @@ fn outcome(world: &World, plan: &Plan<'_>) -> Outcome {
 }
 
 /// A block in which each transaction had a run of its own, and some were not as foreseen.
-fn lesson(len: usize, again: impl Fn(usize) -> bool, committing: Duration) -> Lesson {
+fn lesson(len: usize, again: impl Fn(usize) -> bool, took: Duration) -> Lesson {
     let run = |index: usize| RunLesson {
         transactions: index..index + 1,
         took: CALL_TIME,
         was_foreseen: true,
         was_early: false,
     };
-    Lesson { runs: (0..len).map(run).collect(), again: (0..len).filter(|index| again(*index)).collect(), committing }
+    Lesson { runs: (0..len).map(run).collect(), again: (0..len).filter(|index| again(*index)).collect(), took }
 }
 
 fn run_of(runs: &Runs, index: usize) -> &Range<usize> {
@@ -88,24 +88,23 @@ fn what_clashes_stays_in_one_run_with_the_one_right_before_it_and_nothing_else_d
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let clashes = |index: usize| (3..6).contains(&index);
-    let committing = CALL_TIME;
-    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, committing), 4);
+    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, CALL_TIME), 4);
 
-    let cut_apart = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
-    assert!(cut_apart.pays(2, || NEAR));
-    assert_eq!(cut_apart.time, CALL_TIME * 24);
-    let runs = cut_apart.runs;
+    let prospect = Prospect::of(&estimates, &plan, 0..plan.len());
+    assert!(prospect.pays(2, || NEAR));
+    assert_eq!(prospect.time, CALL_TIME * 24);
+    let runs = prospect.runs(2, Some(&[]));
     assert!(run_of(&runs, 2).contains(&5), "{runs:?}");
     assert!(!run_of(&runs, 2).contains(&6) && run_of(&runs, 8).len() <= 3, "three calls are a run's time: {runs:?}");
     // The sequencer knows better where to cut.
-    let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[4]));
+    let runs = Prospect::of(&estimates, &plan, 0..plan.len()).runs(2, Some(&[4]));
     assert!(runs.ranges.iter().any(|run| run.start == 4), "{runs:?}");
     // From a list, nothing can clash.
-    let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, None);
+    let runs = Prospect::of(&estimates, &plan, 0..plan.len()).runs(2, None);
     assert!(!run_of(&runs, 2).contains(&5), "{runs:?}");
 
-    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), |_| false, committing), 4);
-    let Cut { runs, .. } = cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]));
+    let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), |_| false, CALL_TIME), 4);
+    let runs = Prospect::of(&estimates, &plan, 0..plan.len()).runs(2, Some(&[]));
     assert!(!run_of(&runs, 2).contains(&5), "{runs:?}");
 }
 
@@ -118,9 +117,9 @@ fn a_block_of_many_runs_is_learnt_from_in_part_and_clashes_are_known_all_the_sam
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let estimates = learnt(&plan, &outcome, &lesson(1_000, |index| index > 0, CALL_TIME), 1);
-    let cut = cut(&estimates, &plan, 0..1_000, 2, Some(&[]));
-    assert!(!cut.pays(2, || NEAR), "it is a chain");
-    assert_eq!(cut.time, CALL_TIME * 1_000);
+    let prospect = Prospect::of(&estimates, &plan, 0..1_000);
+    assert!(!prospect.pays(2, || NEAR), "it is a chain");
+    assert_eq!(prospect.time, CALL_TIME * 1_000);
 }
 
 #[test]
@@ -130,23 +129,22 @@ fn a_call_that_clashes_no_more_is_let_go() {
     let input = block(&mut world, &contracts);
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
-    let committing = CALL_TIME;
-    let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, committing), 1);
-    let together = cut(&estimates, &plan, 0..16, 2, Some(&[])).runs;
-    (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, committing)));
-    let apart = cut(&estimates, &plan, 0..16, 2, Some(&[])).runs;
+    let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 1);
+    let together = Prospect::of(&estimates, &plan, 0..16).runs(2, Some(&[]));
+    (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, CALL_TIME)));
+    let apart = Prospect::of(&estimates, &plan, 0..16).runs(2, Some(&[]));
     assert!(together.len() < apart.len(), "{together:?} {apart:?}");
 }
 
 #[test]
-fn what_is_dear_to_commit_is_left_to_one_worker_and_shared_again_later() {
+fn what_is_no_quicker_shared_is_left_to_one_worker_and_shared_again_later() {
     let mut world = World::new();
     let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
     let input = block(&mut world, &contracts);
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let executing = CALL_TIME * 8;
-    let pays = |estimates: &Estimates| cut(estimates, &plan, 0..8, 2, Some(&[])).pays(2, || NEAR);
+    let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..8).pays(2, || NEAR);
     let mut estimates = Estimates::default();
     assert!(pays(&estimates), "nothing speaks against it yet");
 
@@ -155,7 +153,7 @@ fn what_is_dear_to_commit_is_left_to_one_worker_and_shared_again_later() {
     estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing * 50));
     assert!(pays(&estimates));
 
-    (0..20).for_each(|_| estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing * 8 / 10)));
+    (0..20).for_each(|_| estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing)));
     assert!(!pays(&estimates));
     tried_again(&plan, &outcome, &mut estimates);
 }
@@ -168,7 +166,7 @@ fn a_chain_is_left_to_one_worker_and_shared_again_later() {
     let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
     let outcome = outcome(&world, &plan);
     let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 4);
-    assert!(!cut(&estimates, &plan, 0..16, 2, Some(&[])).pays(2, || NEAR));
+    assert!(!Prospect::of(&estimates, &plan, 0..16).pays(2, || NEAR));
     tried_again(&plan, &outcome, &mut estimates);
 }
 
@@ -185,7 +183,7 @@ fn a_long_chain_is_known_by_the_little_of_it_that_was_executed_ahead() {
     let mut lesson = lesson(1_200, |index| ahead.contains(&index), CALL_TIME);
     lesson.runs.iter_mut().enumerate().for_each(|(index, run)| run.was_foreseen = ahead.contains(&index));
     let estimates = learnt(&plan, &outcome, &lesson, 3);
-    assert!(!cut(&estimates, &plan, 0..1_200, 2, Some(&[])).pays(2, || NEAR));
+    assert!(!Prospect::of(&estimates, &plan, 0..1_200).pays(2, || NEAR));
 }
 
 #[test]
@@ -199,7 +197,7 @@ fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
     let taking = |each: Duration| {
         let mut estimates = Estimates::default();
         (0..30).for_each(|_| estimates.learn_alone(&plan, &outcome, each * 800));
-        cut(&estimates, &plan, 0..plan.len(), 2, Some(&[]))
+        Prospect::of(&estimates, &plan, 0..plan.len())
     };
     let cheap = taking(Duration::from_nanos(1_000));
     assert!(cheap.time.abs_diff(Duration::from_micros(800)) < Duration::from_micros(10), "{:?}", cheap.time);
@@ -215,7 +213,7 @@ fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
 fn tried_again(plan: &Plan<'_>, outcome: &Outcome, estimates: &mut Estimates) {
     let blocks = (1..1_000).find(|_| {
         estimates.learn_alone(plan, outcome, CALL_TIME * 8);
-        cut(estimates, plan, 0..plan.len(), 2, Some(&[])).pays(2, || NEAR)
+        Prospect::of(estimates, plan, 0..plan.len()).pays(2, || NEAR)
     });
     let blocks = blocks.expect("it is tried again");
     assert!((4..100).contains(&blocks), "after {blocks} blocks");
@@ -262,7 +260,7 @@ fn what_began_early_for_nothing_begins_in_turn_until_it_is_tried_again() {
         lesson
     };
     let is_early =
-        |estimates: &Estimates| cut(estimates, &plan, 0..10, 2, Some(&[])).runs.ranks()[..].last() < Some(&7);
+        |estimates: &Estimates| Prospect::of(estimates, &plan, 0..10).runs(2, Some(&[])).ranks()[..].last() < Some(&7);
     let mut estimates = learnt(&plan, &outcome, &lesson(false, false), 4);
     assert!(is_early(&estimates), "it is tried");
     estimates.learn(&plan, &outcome, &lesson(true, false));
@@ -274,6 +272,72 @@ fn what_began_early_for_nothing_begins_in_turn_until_it_is_tried_again() {
         is_early(&estimates)
     });
     assert!((4..200).contains(&blocks.expect("it is tried again")), "after {blocks:?} blocks");
+}
+
+#[test]
+fn calls_that_are_seldom_as_foreseen_wait_in_runs_of_their_own_until_they_are_tried_again() {
+    let mut world = World::new();
+    // Contract 7 reads what the others write.
+    let contracts = [1, 2, 7, 3, 4, 7, 7, 5, 6, 1];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let lesson = |misses: bool, is_foreseen: bool| {
+        let mut lesson = lesson(10, |index| misses && contracts[index] == 7, CALL_TIME * 5);
+        lesson.runs.iter_mut().for_each(|run| run.was_foreseen = is_foreseen || contracts[run.transactions.start] != 7);
+        lesson
+    };
+    let waiting = |estimates: &Estimates, cuts| {
+        let Runs { ranges, waits, .. } = Prospect::of(estimates, &plan, 0..10).runs(2, cuts);
+        let waiting = ranges.into_iter().zip(waits).filter_map(|(run, waits)| waits.then_some(run));
+        waiting.flatten().collect::<Vec<_>>()
+    };
+    let (seldom, often) = (&lesson(true, true), &lesson(false, true));
+    let mut estimates = learnt(&plan, &outcome, seldom, 2);
+    assert!(waiting(&estimates, Some(&[])).is_empty(), "one block says little, however often the call is in it");
+    (0..8).for_each(|_| estimates.learn(&plan, &outcome, seldom));
+    assert_eq!(waiting(&estimates, Some(&[])), [2, 5, 6]);
+    assert!(waiting(&estimates, None).is_empty(), "with a list, all are as foreseen");
+
+    // While it waits, nothing is learnt of it.
+    let waited = &lesson(false, false);
+    let blocks = (1..1_000).find(|_| {
+        estimates.learn(&plan, &outcome, waited);
+        waiting(&estimates, Some(&[])).is_empty()
+    });
+    assert!((4..200).contains(&blocks.expect("it is tried again")), "after {blocks:?} blocks");
+    (0..4).for_each(|_| estimates.learn(&plan, &outcome, often));
+    (0..2).for_each(|_| estimates.learn(&plan, &outcome, seldom));
+    assert!(waiting(&estimates, Some(&[])).is_empty(), "it was mostly as foreseen");
+}
+
+#[test]
+fn a_block_of_which_nearly_all_waits_is_left_to_one_worker() {
+    let mut world = World::new();
+    let contracts = [0, 1, 2, 3, 4, 5, 6, 7].repeat(2);
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..16).pays(2, || NEAR);
+    let half = learnt(&plan, &outcome, &lesson(16, |index| contracts[index] < 4, CALL_TIME * 8), 10);
+    assert!(pays(&half));
+    let mut all = learnt(&plan, &outcome, &lesson(16, |_| true, CALL_TIME * 8), 10);
+    assert!(!pays(&all));
+    tried_again(&plan, &outcome, &mut all);
+}
+
+#[test]
+fn how_long_sharing_took_is_not_learnt_while_a_core_is_lent() {
+    let mut world = World::new();
+    let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
+    let input = block(&mut world, &contracts);
+    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
+    let outcome = outcome(&world, &plan);
+    let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..8).pays(2, || NEAR);
+    let slow = learnt(&plan, &outcome, &lesson(8, |_| false, CALL_TIME * 9), 10);
+    assert!(!pays(&slow));
+    let lent = learnt(&plan, &outcome, &lesson(8, |_| false, Duration::ZERO), 10);
+    assert!(pays(&lent));
 }
 
 proptest! {
@@ -299,9 +363,10 @@ proptest! {
         let in_parts: Vec<_> = parts.flat_map(|part| estimates.of(&plan, part)).collect();
         prop_assert_eq!(format!("{:?}", in_parts), format!("{:?}", estimates.of(&plan, 0..plan.len())));
         for given in [Some(cuts.as_slice()), None] {
-            let runs = cut(&estimates, &plan, 0..plan.len(), workers, given).runs;
+            let runs = Prospect::of(&estimates, &plan, 0..plan.len()).runs(workers, given);
             let ranks = runs.ranks();
             prop_assert!((0..runs.len()).all(|rank| ranks[runs.order[rank]] == rank), "each is claimed once: {:?}", runs);
+            prop_assert_eq!(runs.waits.len(), runs.len());
             let runs = runs.ranges;
             prop_assert!(runs.iter().all(|run| !run.is_empty()));
             let all: Vec<_> = runs.iter().cloned().flatten().collect();

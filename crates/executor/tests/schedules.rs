@@ -142,7 +142,8 @@ where
     let plan = Plan::new(&world.config, &world.parent, input).expect("it follows the parent");
     let runs: Vec<Range<usize>> =
         (0..plan.len()).step_by(run_length).map(|start| start..(start + run_length).min(plan.len())).collect();
-    let runs = Runs { order: order(runs.len()), ranges: runs };
+    let waits = (0..runs.len()).map(|run| run % 3 == 1).collect();
+    let runs = Runs { order: order(runs.len()), ranges: runs, waits };
     let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default()));
     let closing = Closing::new(threads);
     let failure = sync::Mutex::new(None);
