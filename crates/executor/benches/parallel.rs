@@ -35,6 +35,7 @@ fn execute(executor: &Executor, block: &MainnetBlock, list: Option<(&BlockAccess
     let system_call = block.beacon_root.map(|root| (BEACON_ROOTS_ADDRESS, root));
     let plan = Plan::ethereum(&block.cfg, &block.env, system_call, &block.txs);
     executor.forget_preimages();
+    // Whoever has a list gives it away.
     let list = list.map(|(list, hash)| (list.clone(), hash));
     let start = Instant::now();
     let outcome = match list {

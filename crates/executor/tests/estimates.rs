@@ -36,25 +36,36 @@ fn contract(n: u8) -> Address {
     Address::repeat_byte(0x40 + n)
 }
 
-/// One call of each of these contracts in turn, and the block that they make.
-fn block(world: &mut World, contracts: &[u8]) -> BlockInput {
-    for n in 0..8 {
-        // Stops at once.
-        world.state.insert(contract(n), 1, U256::ZERO, vec![0].into());
-    }
-    let senders = (0u8..8).cycle().zip((0u64..).flat_map(|nonce| [nonce; 8]));
-    let transactions = senders.zip(contracts).map(|((sender, nonce), n)| {
-        Draft::new(user(sender), nonce, contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
-    });
-    let transactions = transactions.collect();
-    world.input(transactions)
+/// A block of one call of each of some contracts, in turn.
+struct Calls {
+    world: World,
+    input: BlockInput,
 }
 
-fn outcome(world: &World, plan: &Plan<'_>) -> Outcome {
-    let reader = Reader::new(&world.state);
-    let outcome = execute_plan(plan, &reader, &mut Workspace::default()).expect("a map does not fail");
-    assert_eq!(outcome.executed.len(), plan.len());
-    outcome
+impl Calls {
+    fn new(contracts: &[u8]) -> Self {
+        let mut world = World::new();
+        world.config.block_gas_limit = 1_000_000_000;
+        for n in 0..8 {
+            // Stops at once.
+            world.state.insert(contract(n), 1, U256::ZERO, vec![0].into());
+        }
+        let senders = (0u8..8).cycle().zip((0u64..).flat_map(|nonce| [nonce; 8]));
+        let transactions = senders.zip(contracts).map(|((sender, nonce), n)| {
+            Draft::new(user(sender), nonce, contract(*n)).data(vec![*n; 4]).gas(60_000).type_2()
+        });
+        let input = world.input(transactions.collect());
+        Self { world, input }
+    }
+
+    fn executed(&self) -> (Plan<'_>, Outcome) {
+        let Self { world, input } = self;
+        let plan = Plan::new(&world.config, &world.parent, input).expect("it follows the parent");
+        let reader = Reader::new(&world.state);
+        let outcome = execute_plan(&plan, &reader, &mut Workspace::default()).expect("a map does not fail");
+        assert_eq!(outcome.executed.len(), plan.len());
+        (plan, outcome)
+    }
 }
 
 /// A block in which each transaction had a run of its own, and some were not as foreseen.
@@ -81,12 +92,10 @@ fn learnt(plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson, times: usize) -> 
 
 #[test]
 fn what_clashes_stays_in_one_run_with_the_one_right_before_it_and_nothing_else_does() {
-    let mut world = World::new();
     // Contract 0 clashes with itself.
     let contracts = [1, 2, 0, 0, 0, 0, 3, 4, 0, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let clashes = |index: usize| (3..6).contains(&index);
     let estimates = learnt(&plan, &outcome, &lesson(contracts.len(), clashes, CALL_TIME), 4);
 
@@ -110,12 +119,9 @@ fn what_clashes_stays_in_one_run_with_the_one_right_before_it_and_nothing_else_d
 
 #[test]
 fn a_block_of_many_runs_is_learnt_from_in_part_and_clashes_are_known_all_the_same() {
-    let mut world = World::new();
-    world.config.block_gas_limit = 1_000_000_000;
     let contracts = [0; 1_000];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let estimates = learnt(&plan, &outcome, &lesson(1_000, |index| index > 0, CALL_TIME), 1);
     let prospect = Prospect::of(&estimates, &plan, 0..1_000);
     assert!(!prospect.pays(2, || NEAR), "it is a chain");
@@ -124,11 +130,9 @@ fn a_block_of_many_runs_is_learnt_from_in_part_and_clashes_are_known_all_the_sam
 
 #[test]
 fn a_call_that_clashes_no_more_is_let_go() {
-    let mut world = World::new();
     let contracts = [0; 16];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 1);
     let together = Prospect::of(&estimates, &plan, 0..16).runs(2, Some(&[]));
     (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, CALL_TIME)));
@@ -138,11 +142,9 @@ fn a_call_that_clashes_no_more_is_let_go() {
 
 #[test]
 fn what_is_no_quicker_shared_is_left_to_one_worker_and_shared_again_later() {
-    let mut world = World::new();
     let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let executing = CALL_TIME * 8;
     let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..8).pays(2, || NEAR);
     let mut estimates = Estimates::default();
@@ -160,11 +162,9 @@ fn what_is_no_quicker_shared_is_left_to_one_worker_and_shared_again_later() {
 
 #[test]
 fn a_chain_is_left_to_one_worker_and_shared_again_later() {
-    let mut world = World::new();
     let contracts = [0; 16];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 4);
     assert!(!Prospect::of(&estimates, &plan, 0..16).pays(2, || NEAR));
     tried_again(&plan, &outcome, &mut estimates);
@@ -172,12 +172,9 @@ fn a_chain_is_left_to_one_worker_and_shared_again_later() {
 
 #[test]
 fn a_long_chain_is_known_by_the_little_of_it_that_was_executed_ahead() {
-    let mut world = World::new();
-    world.config.block_gas_limit = 1_000_000_000;
     let contracts = [0; 1_200];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     // After that, one worker went on alone.
     let ahead = 1..5;
     let mut lesson = lesson(1_200, |index| ahead.contains(&index), CALL_TIME);
@@ -188,12 +185,9 @@ fn a_long_chain_is_known_by_the_little_of_it_that_was_executed_ahead() {
 
 #[test]
 fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
-    let mut world = World::new();
-    world.config.block_gas_limit = 1_000_000_000;
     let contracts: Vec<u8> = (0..8).cycle().take(800).collect();
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let taking = |each: Duration| {
         let mut estimates = Estimates::default();
         (0..30).for_each(|_| estimates.learn_alone(&plan, &outcome, each * 800));
@@ -209,13 +203,24 @@ fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
     assert!(!cheapest.pays(2, || NEAR) && !cheapest.pays_from_list(2, FAR));
 }
 
+/// How many more blocks it takes until something is tried again.
+fn blocks_until(
+    estimates: &mut Estimates,
+    learn: impl Fn(&mut Estimates),
+    is_tried: impl Fn(&Estimates) -> bool,
+) -> usize {
+    let blocks = (1..1_000).find(|_| {
+        learn(estimates);
+        is_tried(estimates)
+    });
+    blocks.expect("it is tried again")
+}
+
 /// After some blocks that one worker has executed, sharing is worth a trial.
 fn tried_again(plan: &Plan<'_>, outcome: &Outcome, estimates: &mut Estimates) {
-    let blocks = (1..1_000).find(|_| {
-        estimates.learn_alone(plan, outcome, CALL_TIME * 8);
-        Prospect::of(estimates, plan, 0..plan.len()).pays(2, || NEAR)
-    });
-    let blocks = blocks.expect("it is tried again");
+    let alone = |estimates: &mut Estimates| estimates.learn_alone(plan, outcome, CALL_TIME * 8);
+    let pays = |estimates: &Estimates| Prospect::of(estimates, plan, 0..plan.len()).pays(2, || NEAR);
+    let blocks = blocks_until(estimates, alone, pays);
     assert!((4..100).contains(&blocks), "after {blocks} blocks");
 }
 
@@ -248,11 +253,9 @@ fn a_long_run_begins_so_early_that_nobody_waits_for_it_at_the_end() {
 
 #[test]
 fn what_began_early_for_nothing_begins_in_turn_until_it_is_tried_again() {
-    let mut world = World::new();
     let contracts = [1, 1, 1, 1, 1, 1, 1, 1, 1, 0];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let lesson = |was_early: bool, is_again: bool| {
         let mut lesson = lesson(10, |index| is_again && index == 9, CALL_TIME);
         lesson.runs[9].took = CALL_TIME * 5;
@@ -267,21 +270,17 @@ fn what_began_early_for_nothing_begins_in_turn_until_it_is_tried_again() {
     assert!(is_early(&estimates), "it was as foreseen");
     estimates.learn(&plan, &outcome, &lesson(true, true));
     assert!(!is_early(&estimates));
-    let blocks = (1..1_000).find(|_| {
-        estimates.learn(&plan, &outcome, &lesson(false, false));
-        is_early(&estimates)
-    });
-    assert!((4..200).contains(&blocks.expect("it is tried again")), "after {blocks:?} blocks");
+    let in_turn = |estimates: &mut Estimates| estimates.learn(&plan, &outcome, &lesson(false, false));
+    let blocks = blocks_until(&mut estimates, in_turn, is_early);
+    assert!((4..200).contains(&blocks), "after {blocks} blocks");
 }
 
 #[test]
 fn calls_that_are_seldom_as_foreseen_wait_in_runs_of_their_own_until_they_are_tried_again() {
-    let mut world = World::new();
     // Contract 7 reads what the others write.
     let contracts = [1, 2, 7, 3, 4, 7, 7, 5, 6, 1];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let lesson = |misses: bool, is_foreseen: bool| {
         let mut lesson = lesson(10, |index| misses && contracts[index] == 7, CALL_TIME * 5);
         lesson.runs.iter_mut().for_each(|run| run.was_foreseen = is_foreseen || contracts[run.transactions.start] != 7);
@@ -300,12 +299,9 @@ fn calls_that_are_seldom_as_foreseen_wait_in_runs_of_their_own_until_they_are_tr
     assert!(waiting(&estimates, None).is_empty(), "with a list, all are as foreseen");
 
     // While it waits, nothing is learnt of it.
-    let waited = &lesson(false, false);
-    let blocks = (1..1_000).find(|_| {
-        estimates.learn(&plan, &outcome, waited);
-        waiting(&estimates, Some(&[])).is_empty()
-    });
-    assert!((4..200).contains(&blocks.expect("it is tried again")), "after {blocks:?} blocks");
+    let waited = |estimates: &mut Estimates| estimates.learn(&plan, &outcome, &lesson(false, false));
+    let blocks = blocks_until(&mut estimates, waited, |estimates| waiting(estimates, Some(&[])).is_empty());
+    assert!((4..200).contains(&blocks), "after {blocks} blocks");
     (0..4).for_each(|_| estimates.learn(&plan, &outcome, often));
     (0..2).for_each(|_| estimates.learn(&plan, &outcome, seldom));
     assert!(waiting(&estimates, Some(&[])).is_empty(), "it was mostly as foreseen");
@@ -313,11 +309,9 @@ fn calls_that_are_seldom_as_foreseen_wait_in_runs_of_their_own_until_they_are_tr
 
 #[test]
 fn a_block_of_which_nearly_all_waits_is_left_to_one_worker() {
-    let mut world = World::new();
     let contracts = [0, 1, 2, 3, 4, 5, 6, 7].repeat(2);
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..16).pays(2, || NEAR);
     let half = learnt(&plan, &outcome, &lesson(16, |index| contracts[index] < 4, CALL_TIME * 8), 10);
     assert!(pays(&half));
@@ -328,11 +322,9 @@ fn a_block_of_which_nearly_all_waits_is_left_to_one_worker() {
 
 #[test]
 fn how_long_sharing_took_is_not_learnt_while_a_core_is_lent() {
-    let mut world = World::new();
     let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
-    let input = block(&mut world, &contracts);
-    let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-    let outcome = outcome(&world, &plan);
+    let block = Calls::new(&contracts);
+    let (plan, outcome) = block.executed();
     let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..8).pays(2, || NEAR);
     let slow = learnt(&plan, &outcome, &lesson(8, |_| false, CALL_TIME * 9), 10);
     assert!(!pays(&slow));
@@ -351,10 +343,8 @@ proptest! {
         times in 0usize..6,
     ) {
         cuts.sort_unstable();
-        let mut world = World::new();
-        let input = block(&mut world, &contracts);
-        let plan = Plan::new(&world.config, &world.parent, &input).expect("it follows the parent");
-        let outcome = outcome(&world, &plan);
+        let block = Calls::new(&contracts);
+        let (plan, outcome) = block.executed();
         let lesson = lesson(contracts.len(), |index| again[index], CALL_TIME);
         let estimates = learnt(&plan, &outcome, &lesson, times);
         // Large blocks are looked at in parts, by all workers.

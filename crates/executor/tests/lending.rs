@@ -125,6 +125,25 @@ fn a_core_that_is_given_back_during_a_block_is_used_for_the_rest() {
 }
 
 #[test]
+fn what_took_long_because_a_core_was_lent_does_not_speak_against_sharing() {
+    let (world, mut input) = calls();
+    // Of few functions, so that each is learnt from in every block.
+    let calls =
+        (0..CALLS).map(|n| Draft::new(address(1, n), 0, address(2, n % 4)).data(vec![1; 4]).gas(60_000).type_2());
+    input.transactions = calls.collect();
+    let executor = Executor::with_workers(NonZeroUsize::MIN.saturating_add(1));
+    let readers = || {
+        let state = Watched::new(&world.state, None, None);
+        executor.execute(&world.config, &world.parent, &input, &state).unwrap();
+        state.readers()
+    };
+    let loan = executor.lender().lend();
+    (0..12).for_each(|_| assert_eq!(readers(), 1));
+    drop(loan);
+    assert_eq!(readers(), 2);
+}
+
+#[test]
 fn who_is_busy_borrows_when_it_comes_to_it() {
     let executor = executor(2);
     let lender = executor.lender();
