@@ -65,16 +65,16 @@ fn blob(seed: u8) -> Box<Blob> {
     bytes.into_boxed_slice().try_into().unwrap()
 }
 
-/// The first batch, on the present head.
+/// The first batch, on the parent of the head: a client that estimates as if in the head's block would refuse the head itself.
 async fn first_batch(rollup: &RpcL1) -> BatchHeader {
-    let (number, hash) = rollup.heads().await.unwrap().latest;
-    let head = rollup.block(number).await.unwrap().unwrap();
+    let head = rollup.heads().await.unwrap().latest.0;
+    let origin = rollup.block(L1Number(head.0 - 1)).await.unwrap().unwrap().origin;
     BatchHeader {
         first_block: 1.into(),
         last_block: 5.into(),
-        last_timestamp: head.origin.timestamp,
-        l1_origin_number: number,
-        l1_origin_hash: hash,
+        last_timestamp: origin.timestamp,
+        l1_origin_number: origin.number,
+        l1_origin_hash: origin.hash,
         last_block_hash: B256::repeat_byte(3),
         state_root: B256::repeat_byte(4),
         outbox_root: B256::repeat_byte(5),

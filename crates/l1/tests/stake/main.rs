@@ -18,7 +18,7 @@ use sluice_l1::{
     registry::SeatState,
     stake::SignedBatch,
 };
-use sluice_types::BatchHeader;
+use sluice_types::{BatchHeader, L1Number, L1Origin};
 
 const TIME_MAX: Duration = Duration::from_secs(60);
 const CHAIN: u64 = 31_337;
@@ -66,6 +66,12 @@ fn contact(seat: u8) -> Contact {
 fn batch_message(rollup: Address, epoch: u64, index: u64, hash: B256) -> Vec<u8> {
     let (chain, epoch, index) = (CHAIN.to_be_bytes(), epoch.to_be_bytes(), index.to_be_bytes());
     message(b"SLUICE_BATCH", &[&chain, rollup.as_slice(), &epoch, &index, hash.as_slice()])
+}
+
+/// An L1 block to put a batch on, the head's parent: a client that estimates as if in the head's block would refuse the head.
+async fn origin(rpc: &RpcL1) -> L1Origin {
+    let head = rpc.heads().await.unwrap().latest.0;
+    rpc.block(L1Number(head.0 - 1)).await.unwrap().unwrap().origin
 }
 
 /// What the seats at these places of the committee sign together. `order` names the seat at each.
@@ -193,13 +199,13 @@ async fn stake_of(kind: Kind) {
     assert_eq!(registry.in_turn(start - 1, 0, At::Latest).await.unwrap_err().severity(), sluice_types::Severity::Reset);
 
     // A batch: by anybody, with the signatures of three.
-    let (number, hash) = rpc.heads().await.unwrap().latest;
+    let origin = origin(rpc).await;
     let header = BatchHeader {
         first_block: 1.into(),
         last_block: 5.into(),
-        last_timestamp: rpc.block(number).await.unwrap().unwrap().origin.timestamp,
-        l1_origin_number: number,
-        l1_origin_hash: hash,
+        last_timestamp: origin.timestamp,
+        l1_origin_number: origin.number,
+        l1_origin_hash: origin.hash,
         state_root: B256::repeat_byte(4),
         ..BatchHeader::default()
     };
@@ -220,7 +226,7 @@ async fn stake_of(kind: Kind) {
     let good = request(commit_certified_batch_call(&header, 0, &three));
     let receipt = poster.send_and_wait(good, TIME_MAX).await.unwrap();
     let head = rpc.heads().await.unwrap().latest.0;
-    let blocks = rpc.blocks(sluice_types::L1Number(receipt.block_number.unwrap()), head).await.unwrap();
+    let blocks = rpc.blocks(L1Number(receipt.block_number.unwrap()), head).await.unwrap();
     let events: Vec<_> = blocks.into_iter().flat_map(|block| block.events).collect();
     let [L1Event::Batch(batch)] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!((&batch.header, batch.poster, batch.hash()), (&header, poster.address(), batch_hash));

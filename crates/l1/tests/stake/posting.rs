@@ -54,16 +54,16 @@ async fn post(
     parent: Option<(&BatchHeader, B256)>,
 ) -> (BatchHeader, B256, TxRequest) {
     let rpc = registry.l1();
-    let (number, hash) = rpc.heads().await.unwrap().latest;
+    let origin = origin(rpc).await;
     let first_block = parent.map_or(1, |(header, _)| header.last_block.0 + 1);
     let header = BatchHeader {
         index: parent.map_or(0, |(header, _)| header.index.0 + 1).into(),
         parent_hash: parent.map_or(B256::ZERO, |(_, hash)| hash),
         first_block: first_block.into(),
         last_block: (first_block + 4).into(),
-        last_timestamp: rpc.block(number).await.unwrap().unwrap().origin.timestamp,
-        l1_origin_number: number,
-        l1_origin_hash: hash,
+        last_timestamp: origin.timestamp,
+        l1_origin_number: origin.number,
+        l1_origin_hash: origin.hash,
         ..BatchHeader::default()
     };
     let blobs = vec![vec![0; 131_072].into_boxed_slice().try_into().unwrap(); 2];
