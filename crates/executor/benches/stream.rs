@@ -12,17 +12,15 @@ use std::{
     collections::HashMap,
     convert::Infallible,
     hint::black_box,
-    iter,
     num::NonZeroUsize,
-    sync::mpsc::sync_channel,
-    thread,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
 use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use alloy_primitives::{B256, Bytes};
 use cores::{Runs, WHEN};
-use sluice_executor::{Executor, Loan};
+use sluice_executor::Executor;
 use sluice_stf::Plan;
 use sluice_trie::{EMPTY_ROOT_HASH, Nibbles, NodeRead, update, update_parallel};
 use sluice_types::{AccountChange, Outcome, StateChanges, access_list_hash};
@@ -34,8 +32,6 @@ static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 /// Runs of the stream on each side.
 const ROUNDS: usize = 15;
-/// Blocks that wait for their root, as in a node.
-const WAITING_MAX: usize = 1;
 
 /// The trie of what is known of the state before a block.
 struct Nodes {
@@ -101,25 +97,19 @@ fn one_after_another(executor: &Executor, stream: &[(MainnetBlock, Nodes)], in_p
 
 fn overlapping(executor: &Executor, stream: &[(MainnetBlock, Nodes)]) -> (Duration, Hashes) {
     let start = Instant::now();
-    let (executed, queue) = sync_channel::<(&Nodes, Outcome, Option<Loan>)>(WAITING_MAX);
-    let hashes = thread::scope(|scope| {
-        // On one core, as in a node that is executing meanwhile.
-        let lender = executor.lender();
-        let sealing = scope.spawn(move || {
-            let executed = iter::from_fn(|| lender.waiting(|| queue.recv()).ok());
-            let hash = |(nodes, outcome, core): (_, Outcome, Option<Loan>)| {
-                let _core = core.unwrap_or_else(|| lender.lend());
-                seal(nodes, &outcome, false)
-            };
-            executed.map(hash).collect()
-        });
+    let hashes = Mutex::new(Vec::with_capacity(stream.len()));
+    executor.beside(|beside| {
         for (block, nodes) in stream {
-            executed.send((nodes, execute(executor, block), executor.lender().lend_to_waiting())).expect("it listens");
+            let (outcome, hashes) = (execute(executor, block), &hashes);
+            let is_taken = beside.spawn(move || {
+                // On one core, as in a node that is executing meanwhile.
+                hashes.lock().expect("sealing does not panic").push(seal(nodes, &outcome, false));
+                true
+            });
+            assert!(is_taken, "sealing does not panic");
         }
-        drop(executed);
-        sealing.join().expect("sealing does not panic")
     });
-    (start.elapsed(), hashes)
+    (start.elapsed(), hashes.into_inner().expect("sealing does not panic"))
 }
 
 fn main() {

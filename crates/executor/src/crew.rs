@@ -1,17 +1,17 @@
-//! The threads that work beside the caller's, and the core that they may lend.
+//! The threads that work with the caller's.
 
 use std::{
     num::NonZeroUsize,
     ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::{block::lock, closing::look_for};
+use crate::{beside::Beside, block::lock, closing::look_for};
 
 /// Most workers. More do not help one chain: every worker hears of every commit.
 pub const WORKERS_MAX: usize = 16;
@@ -23,31 +23,19 @@ const STACK_SIZE_BYTES: usize = 64 << 20;
 pub(crate) struct Crew {
     /// `None` where the caller works alone.
     others: Option<ThreadPool>,
-    lender: Lender,
+    /// Workers who have something else to do than the next block, and join it when they are done.
+    lent: AtomicUsize,
+    /// How often others were called to something.
+    calls: Arc<AtomicUsize>,
 }
 
-/// Lends one of an executor's cores to a thread that needs it for something else: while there is a [`Loan`], one worker fewer begins
-/// with a block, and joins when the loan is over. Loans that overlap are of the same core.
-///
-/// More threads than cores would be slower than fewer workers: who is about to commit might be the one that has to wait.
-#[derive(Clone, Debug, Default)]
-pub struct Lender(Arc<Lending>);
-
-#[derive(Debug, Default)]
-struct Lending {
-    loans: AtomicUsize,
-    /// The other thread waits for something to do.
-    is_waiting: AtomicBool,
-}
-
-/// A core that works for somebody else until this is dropped; see [`Lender`].
+/// A worker fewer for the next block, until this is dropped.
 #[derive(Debug)]
-#[must_use = "dropping it gives the core back"]
-pub struct Loan(Lender);
+pub(crate) struct Loan<'a>(&'a Crew);
 
-impl Drop for Loan {
+impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        self.0.0.loans.fetch_sub(1, Ordering::Relaxed);
+        self.0.lent.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -57,31 +45,18 @@ pub(crate) fn parts(range: Range<usize>, size: usize) -> Vec<Range<usize>> {
     (start..end).step_by(size).map(|start| start..(start + size).min(end)).collect()
 }
 
-impl Lender {
-    /// Lends the core at once.
-    pub fn lend(&self) -> Loan {
-        self.0.loans.fetch_add(1, Ordering::Relaxed);
-        Loan(self.clone())
-    }
+/// So many threads that are parked while they have nothing to do. `None`, with a warning of what that means, where the system gives none.
+fn threads(count: usize, name: &'static str, without: &'static str) -> Option<ThreadPool> {
+    let threads = ThreadPoolBuilder::new()
+        .num_threads(count)
+        .stack_size(STACK_SIZE_BYTES)
+        .thread_name(move |index| format!("{name}-{index}"))
+        .build();
+    threads.inspect_err(|error| tracing::warn!(%error, "no threads to execute in parallel; {without}")).ok()
+}
 
-    /// Lends the core to who waits, if it does, for what it is about to be given: it would be awake only after the next block has begun.
-    /// Who is busy borrows when it comes to it.
-    pub fn lend_to_waiting(&self) -> Option<Loan> {
-        self.0.is_waiting.load(Ordering::Relaxed).then(|| self.lend())
-    }
-
-    /// Gives what is waited for, and lets others see meanwhile that it is.
-    pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
-        self.0.is_waiting.store(true, Ordering::Relaxed);
-        let awaited = wait();
-        self.0.is_waiting.store(false, Ordering::Relaxed);
-        awaited
-    }
-
-    /// Cores that are lent: loans that overlap are of the same one.
-    fn lent(&self) -> usize {
-        self.0.loans.load(Ordering::Relaxed).min(1)
-    }
+fn stay(calls: &AtomicUsize, heard: usize) {
+    look_for(|| calls.load(Ordering::Relaxed) != heard);
 }
 
 impl Crew {
@@ -89,21 +64,8 @@ impl Crew {
     /// a warning says so.
     pub(crate) fn new(workers: NonZeroUsize) -> Self {
         let workers = workers.get().min(WORKERS_MAX);
-        let others = (workers > 1).then(|| {
-            ThreadPoolBuilder::new()
-                .num_threads(workers - 1)
-                .stack_size(STACK_SIZE_BYTES)
-                .thread_name(|index| format!("sluice-execute-{index}"))
-                .build()
-        });
-        let others = others.and_then(|others| {
-            others
-                .inspect_err(
-                    |error| tracing::warn!(%error, "no threads to execute in parallel; executing sequentially"),
-                )
-                .ok()
-        });
-        Self { others, lender: Lender::default() }
+        let others = (workers > 1).then(|| threads(workers - 1, "sluice-execute", "executing sequentially")).flatten();
+        Self { others, lent: AtomicUsize::new(0), calls: Arc::default() }
     }
 
     /// How many there are, with the caller.
@@ -113,11 +75,43 @@ impl Crew {
 
     /// How many can begin something now, with the caller.
     pub(crate) fn free(&self) -> usize {
-        (self.size() - self.lender.lent()).max(1)
+        self.size().saturating_sub(self.lent.load(Ordering::Relaxed)).max(1)
     }
 
-    pub(crate) fn lender(&self) -> Lender {
-        self.lender.clone()
+    /// Lends one of the others to who calls.
+    pub(crate) fn lend(&self) -> Loan<'_> {
+        self.lent.fetch_add(1, Ordering::Relaxed);
+        Loan(self)
+    }
+
+    /// How often others were called to something.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Gives others something to do, which those who have stayed awake hear.
+    pub(crate) fn call(&self, give: impl FnOnce()) {
+        give();
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Stays awake for a while unless there was a call after those that were `heard`: the next is often near, and waking takes long.
+    pub(crate) fn stay(&self, heard: usize) {
+        stay(&self.calls, heard);
+    }
+
+    /// Lets `work` give jobs that others do beside blocks, and waits until they are done.
+    pub(crate) fn beside<'scope, R>(&'scope self, work: impl FnOnce(&Beside<'_, 'scope>) -> R) -> R {
+        let own = self.others.is_none().then(|| threads(1, "sluice-beside", "hashing blocks between executing them"));
+        let Some(pool) = self.others.as_ref().or(own.as_ref().and_then(Option::as_ref)) else {
+            return work(&Beside::new(None, self));
+        };
+        pool.in_place_scope(|scope| {
+            let worked = work(&Beside::new(Some(scope), self));
+            // Whoever has stayed awake is not waited for.
+            self.call(|| ());
+            worked
+        })
     }
 
     /// Lets the caller do `own`, and as many others as are free the work of each of `seats`. `own` is given what lets the rest join who
@@ -133,14 +127,20 @@ impl Crew {
         others.in_place_scope(|scope| {
             let (work, about) = (&work, &about);
             own(&mut || {
-                while seats.len() > self.lender.lent()
+                while seats.len() > self.lent.load(Ordering::Relaxed)
                     && let Some(seat) = seats.next()
                 {
                     about.fetch_add(1, Ordering::Relaxed);
-                    scope.spawn(move |_| {
+                    let calls = self.calls.clone();
+                    let seat = move |_: &_| {
                         work(seat);
+                        // The next call comes only when all are done.
+                        let heard = calls.load(Ordering::Relaxed);
                         about.fetch_sub(1, Ordering::Release);
-                    });
+                        // Not here, where it would be waited for.
+                        rayon::spawn(move || stay(&calls, heard));
+                    };
+                    self.call(|| scope.spawn(seat));
                 }
             });
             // Whoever is not done by then, the scope waits for.

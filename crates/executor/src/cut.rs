@@ -31,7 +31,7 @@ const WAITING_TIME_MIN: Duration = Duration::from_micros(10);
 
 /// Part of the time in which lanes executed all of it once that a shared block may take, making changes and list included. One worker
 /// is a little quicker than lanes, who learn from each other.
-const SHARING_PART_MAX: f64 = 0.93;
+const SHARING_PART_MAX: f64 = 0.9;
 /// Part of a block's time that may be calls each of which must wait for the one before it.
 const CHAIN_PART_MAX: f64 = 0.8;
 
@@ -68,12 +68,13 @@ impl Prospect {
         Self::new(estimates.of(plan, transactions.clone()), transactions.start)
     }
 
-    /// So many workers, so far from each other, are quicker than one, though they must commit.
-    pub(crate) fn pays(&self, workers: usize, distance: impl FnOnce() -> Duration) -> bool {
+    /// So many workers, so far from each other, are quicker than one, though they must commit. The block may be cut by who knows better
+    /// than calls' functions tell what clashes.
+    pub(crate) fn pays(&self, workers: usize, is_cut: bool, distance: impl FnOnce() -> Duration) -> bool {
         // Measuring the distance takes time as well.
         self.saves(workers, COMMIT_TIME)
             && self.saves(workers, COMMIT_TIME + distance() * COMMIT_LINES)
-            && is_wide(&self.expected)
+            && is_wide(&self.expected, is_cut)
     }
 
     /// The same where there is nothing to commit, since what each must do is on a list.
@@ -154,7 +155,7 @@ fn waits(expected: &[Expected]) -> Vec<bool> {
 }
 
 /// Neither is most of it one chain, nor did such blocks take as long when they were shared.
-fn is_wide(expected: &[Expected]) -> bool {
+fn is_wide(expected: &[Expected], is_cut: bool) -> bool {
     let (mut all, mut sharing, mut chain) = (0.0, 0.0, 0.0);
     for (one, waits) in expected.iter().zip(waits(expected)) {
         let ns = one.call.ns as f64;
@@ -162,7 +163,8 @@ fn is_wide(expected: &[Expected]) -> bool {
         sharing += ns * f64::from(one.call.sharing);
         chain += if waits {
             ns
-        } else if follows(one) {
+        } else if follows(one) && !is_cut {
+            // What clashed before it was cut would look like a chain for long after.
             ns * f64::from(one.call.clashes) / f64::from(u16::MAX)
         } else {
             0.0

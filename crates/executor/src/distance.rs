@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn who_works_alone_measures_nothing() {
         let (alone, lender, mut distance) = (crew(1), crew(2), Distance::default());
-        let _loan = lender.lender().lend();
+        let _loan = lender.lend();
         assert_eq!([distance.now(&alone), distance.now(&lender)], [NEAR; 2]);
         assert!(distance.until.is_none());
         assert_eq!([measure(&alone), measure(&lender)], [None; 2]);

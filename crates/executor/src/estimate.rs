@@ -63,6 +63,8 @@ pub(crate) struct Call {
     pub(crate) clashes: u16,
     /// Time that blocks that had it took when they were shared, of the time of executing them once; see [`WHOLE`].
     pub(crate) sharing: u16,
+    /// The same of the last such block alone.
+    last_sharing: u16,
     /// How often it was not as foreseen when it began early; [`u16::MAX`] is always.
     strays: u16,
     /// How often it was not as foreseen when it did not begin early, in blocks before the last; [`u16::MAX`] is always.
@@ -80,6 +82,7 @@ impl Call {
             ns,
             clashes: 0,
             sharing: SHARING_UNKNOWN,
+            last_sharing: SHARING_UNKNOWN,
             strays: 0,
             misses: 0,
             foreseen_count: 0,
@@ -108,6 +111,13 @@ impl Call {
     /// It is so seldom as foreseen that executing it ahead does not pay.
     pub(crate) fn should_wait(&self) -> bool {
         self.misses > MISSES_MAX
+    }
+
+    /// Learns how long a block took that had such calls. Of two blocks, the quicker counts, by a quarter of the difference: what makes one
+    /// long is often not the sharing, as that memory was touched for the first time, and nothing makes one short but that.
+    fn learn_sharing(&mut self, sharing: u16) {
+        let told = sharing.min(replace(&mut self.last_sharing, sharing));
+        self.sharing = nearer(self.sharing, told);
     }
 
     /// Learns whether a call that did not begin early was not as foreseen.
@@ -252,10 +262,7 @@ impl Estimates {
             let mut last = before.and_then(|before| Some((plan.call(before)?.0, before)));
             self.learn_run(plan, outcome, (transactions, *took, Sample::ALL), |index, kind, call| {
                 if call.is_first_in(block) {
-                    if let Some(sharing) = sharing {
-                        // A quarter of the difference: one block says little.
-                        call.sharing = nearer(call.sharing, sharing);
-                    }
+                    sharing.into_iter().for_each(|sharing| call.learn_sharing(sharing));
                     // Slowly, so that it is tried again.
                     call.strays -= call.strays / 128;
                     call.misses -= call.misses / 128;

@@ -19,10 +19,11 @@ use sluice_stf::{
 use sluice_types::{BlockAccessList, BlockInput, ChainConfig, Header, Outcome, StateRead, access_list_hash};
 
 use crate::{
+    beside::Beside,
     block::{Block, Worker, lock},
     bulk,
     closing::Closing,
-    crew::{Crew, Lender, parts},
+    crew::{Crew, parts},
     cut::{Prospect, SHARED_TIME_MIN},
     distance::{Distance, measure},
     estimate::{Estimates, transfers_time},
@@ -90,9 +91,13 @@ impl Executor {
         self.crew.size()
     }
 
-    /// What lends one of the cores to another thread.
-    pub fn lender(&self) -> Lender {
-        self.crew.lender()
+    /// Lets `work`, which executes blocks, give jobs that are done beside them, and waits until they are done: one at a time, in the
+    /// order in which they were given, by a worker who joins the block being executed when there are no more. Where one worker executes,
+    /// a thread for them is made.
+    ///
+    /// A job that blocks keeps a worker from the blocks. One that wants all threads of another pool must not want them on the worker's.
+    pub fn beside<'scope, R>(&'scope self, work: impl FnOnce(&Beside<'_, 'scope>) -> R) -> R {
+        self.crew.beside(work)
     }
 
     /// Time for one line of memory from one worker to another, measured now. `None` for who works alone, and where the other worker
@@ -150,7 +155,10 @@ impl Executor {
         let transfers = bulk::find(&self.crew, plan);
         let head = self.prospect(estimates, plan, 0..transfers.start);
         let transfers_time = transfers_time(transfers.len());
-        let mut pays = || transfers_time > head.time / DEAR_HEAD_MAX || head.pays(workers, || distance.now(&self.crew));
+        let mut pays = || {
+            transfers_time > head.time / DEAR_HEAD_MAX
+                || head.pays(workers, !cuts.is_empty(), || distance.now(&self.crew))
+        };
         let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays());
         let runs = is_worth.then(|| head.runs(workers, Some(&cuts)));
         let Some(runs) = runs.filter(|runs| runs.len() > 1 || !transfers.is_empty()) else {

@@ -21,12 +21,14 @@
 //!     ├──────► bulk: many transfers at the end of a block are not executed but settled, account by account
 //!     ├──────► list: from an access list, every transaction alone, checked against the list and not committed
 //!     ├──────► closing: changes and access list, made by all workers
+//!     ├──────► beside: what is done meanwhile with the blocks before, as hashing them
 //!     └──────► ahead: the state to execute on while the blocks before are still being sealed
 //! ```
 //!
 //! Start reading at [`Executor`], then `block.rs`.
 
 mod ahead;
+mod beside;
 mod block;
 mod bulk;
 mod closing;
@@ -42,8 +44,9 @@ mod senders;
 mod sync;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
+pub use beside::{BESIDE_JOBS_MAX, Beside};
 pub use bulk::BULK_TRANSFERS_MIN;
-pub use crew::{Lender, Loan, WORKERS_MAX};
+pub use crew::WORKERS_MAX;
 pub use cut::{LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use error::Error;
 pub use estimate::CALLS_KNOWN_MAX;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256};
-use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, Loan, hash_promise};
+use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise};
 use sluice_store::{Snapshot, Store};
 use sluice_types::{
     BlockInput, InputTransaction, L1Origin, MessageIndex, OrderedBlock, Outcome, Skip, StateChanges, inbox_fits,
@@ -42,8 +42,6 @@ pub(crate) struct Executed {
     pub(crate) before: Ahead<Snapshot>,
     /// Where its hash is wanted.
     pub(crate) hash: HashSender,
-    /// For who seals it, if it waits.
-    pub(crate) core: Option<Loan>,
     pub(crate) started: Instant,
 }
 
@@ -80,8 +78,7 @@ pub(crate) fn execute(
     let ordered = tip.ordered.after(ordered, hash);
     let tip = tip.after(store, ordered, (&input, &outcome), executed);
     timed("sequencer_pool_seconds", || tell_pool(shared, tip, &changes, &input, &outcome));
-    let core = executor.lender().lend_to_waiting();
-    Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, core, started }))
+    Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, started }))
 }
 
 /// Moves the tip, and the pool with it.

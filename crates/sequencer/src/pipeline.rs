@@ -1,25 +1,26 @@
-//! What becomes of a decided block, one stage after another, each on a thread of its own: while a block is executed, the one before
-//! gets its state root, and the one before that becomes durable.
+//! What becomes of a decided block, one stage after another: while a block is executed, the one before gets its state root, and the one
+//! before that becomes durable. Each stage has a thread, but for the state root: one of the executor's workers makes it, beside blocks.
 //!
-//! Between two stages waits at most one block. A stage that is slow stops those before it, and so the engine, which has only so many
+//! Between two stages wait only so many blocks. A stage that is slow stops those before it, and so the engine, which has only so many
 //! blocks decided that are not durable.
 
 use std::{
     sync::{
         Arc,
-        mpsc::{SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
     time::Instant,
 };
 
+use parking_lot::Mutex;
 use sluice_executor::Executor;
 use sluice_types::{Certificate, OrderedBlock};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Error,
-    execute::{Executed, execute},
+    execute::execute,
     handle::Shared,
     hot::HotKeys,
     propose::{Request, propose},
@@ -29,8 +30,10 @@ use crate::{
 
 /// Jobs that wait for the first stage. The engine asks for one proposal at a time.
 const JOBS_MAX: usize = 2;
-/// Blocks that wait between two stages.
+/// Blocks that wait to be executed.
 const WAITING_MAX: usize = 1;
+/// Blocks that wait to be stored: all that the engine may have decided, so that no worker waits for the disk.
+const STORING_MAX: usize = 4;
 /// Failures that wait to be heard. The first is the one that matters.
 const FAILURES_MAX: usize = 1;
 /// Stack of the executing thread: execution in debug builds wants more than the usual 2 MiB.
@@ -70,8 +73,7 @@ pub(crate) fn start(
 ) -> Result<(mpsc::Sender<Job>, mpsc::Receiver<Error>), Error> {
     let (jobs, mut job_queue) = mpsc::channel(JOBS_MAX);
     let (ready, ready_queue) = sync_channel(WAITING_MAX);
-    let (executed, executed_queue) = sync_channel(WAITING_MAX);
-    let (sealed, sealed_queue) = sync_channel(WAITING_MAX);
+    let (sealed, sealed_queue) = sync_channel(STORING_MAX);
     let (failures, failed) = mpsc::channel(FAILURES_MAX);
 
     let (sharing, failing) = (shared.clone(), failures.clone());
@@ -90,44 +92,9 @@ pub(crate) fn start(
         }
     })?;
 
-    let (sharing, failing, lender) = (shared.clone(), failures.clone(), executor.lender());
+    let (sharing, failing) = (shared.clone(), failures.clone());
     spawn("sluice-execute", EXECUTE_STACK_BYTES, move || {
-        let mut hot = HotKeys::default();
-        while let Ok(job) = ready_queue.recv() {
-            match job {
-                Ready::Propose { request, reply } => {
-                    if reply.is_closed() {
-                        continue;
-                    }
-                    match timed("sequencer_propose_seconds", || make_proposal(&sharing, &hot, &request)) {
-                        // A failed send means that the engine gave up waiting; it asks again.
-                        Ok(block) => drop(reply.send(block)),
-                        // Whoever waits hears of the failure before it hears that its question is dropped.
-                        Err(error) => {
-                            fail(&failing, error);
-                            return drop(reply);
-                        }
-                    }
-                }
-                Ready::Apply(step) => {
-                    let work = |block| execute(&sharing, (&executor, &mut hot), block);
-                    if !advance(step, &executed, &failing, work) {
-                        return;
-                    }
-                    // After the block is on its way, since what this may find does not concern it.
-                    if let Err(error) = sharing.wake_for_work() {
-                        return fail(&failing, error);
-                    }
-                }
-            }
-        }
-    })?;
-
-    let (mut sealer, failing) = (Sealer::new(shared.clone(), lender.clone()), failures.clone());
-    spawn("sluice-seal", STACK_BYTES, move || {
-        while let Ok(step) = lender.waiting(|| executed_queue.recv())
-            && advance(step, &sealed, &failing, |block: Executed| sealer.seal(block).map(Some))
-        {}
+        execute_all(&sharing, &executor, &ready_queue, (&sealed, &failing))
     })?;
 
     let sharing = shared.clone();
@@ -143,6 +110,54 @@ pub(crate) fn start(
     Ok((jobs, failed))
 }
 
+/// The second stage, and the third beside it.
+fn execute_all(
+    shared: &Arc<Shared>,
+    executor: &Executor,
+    jobs: &Receiver<Ready>,
+    (sealed, failures): (&SyncSender<Step<Sealed>>, &mpsc::Sender<Error>),
+) {
+    let (mut hot, sealer) = (HotKeys::default(), Mutex::new(Sealer::new(shared.clone())));
+    let sealer = &sealer;
+    executor.beside(|beside| {
+        let mut next = None;
+        while let Some(job) = next.take().or_else(|| jobs.recv().ok()) {
+            match job {
+                Ready::Propose { request, reply } => {
+                    if reply.is_closed() {
+                        continue;
+                    }
+                    match timed("sequencer_propose_seconds", || make_proposal(shared, &hot, &request)) {
+                        // A failed send means that the engine gave up waiting; it asks again.
+                        Ok(block) => drop(reply.send(block)),
+                        // Whoever waits hears of the failure before it hears that its question is dropped.
+                        Err(error) => {
+                            fail(failures, error);
+                            return drop(reply);
+                        }
+                    }
+                }
+                Ready::Apply(step) => {
+                    let work = |block| execute(shared, (executor, &mut hot), block);
+                    let goes_on = advance(step, failures, work, |step| {
+                        next = jobs.try_recv().ok();
+                        let is_followed = matches!(next, Some(Ready::Apply(_)));
+                        let seal = move |block| sealer.lock().seal(block, is_followed).map(Some);
+                        beside.spawn(move || advance(step, failures, seal, |step| sealed.send(step).is_ok()))
+                    });
+                    if !goes_on {
+                        return;
+                    }
+                    // After the block is on its way, since what this may find does not concern it.
+                    if let Err(error) = shared.wake_for_work() {
+                        return fail(failures, error);
+                    }
+                }
+            }
+        }
+    });
+}
+
 fn make_proposal(shared: &Shared, hot: &HotKeys, request: &Request) -> Result<Option<OrderedBlock>, Error> {
     let sealed = *shared.sealed.lock();
     let proposal = propose(&shared.store, (&shared.tip(), sealed), (&shared.pool, hot), request)?;
@@ -152,21 +167,25 @@ fn make_proposal(shared: &Shared, hot: &HotKeys, request: &Request) -> Result<Op
     }))
 }
 
-/// Takes a block through one stage; false when the stage must end. Who waits for the block hears nothing before the failure is told.
+/// Takes a block through one stage and gives it to the next, if there still is one; false when the stage must end. Who waits for the
+/// block hears nothing before the failure is told.
 fn advance<I, O>(
     Step { block, done }: Step<I>,
-    next: &SyncSender<Step<O>>,
     failures: &mpsc::Sender<Error>,
     work: impl FnOnce(I) -> Result<Option<O>, Error>,
+    give: impl FnOnce(Step<O>) -> bool,
 ) -> bool {
-    let advanced = match block.map(work).transpose() {
-        Ok(block) => next.send(Step { block: block.flatten(), done }).map_err(|_| Error::ThreadGone),
-        Err(error) => {
-            fail(failures, error);
-            return false;
+    let error = match block.map(work).transpose() {
+        Ok(block) => {
+            if give(Step { block: block.flatten(), done }) {
+                return true;
+            }
+            Error::ThreadGone
         }
+        Err(error) => error,
     };
-    advanced.map_err(|error| fail(failures, error)).is_ok()
+    fail(failures, error);
+    false
 }
 
 fn fail(failures: &mpsc::Sender<Error>, error: Error) {

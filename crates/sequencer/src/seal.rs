@@ -2,13 +2,14 @@
 
 use std::{
     collections::VecDeque,
+    panic::resume_unwind,
     sync::{Arc, atomic::Ordering},
+    thread,
     time::Instant,
 };
 
 use alloy_primitives::B256;
-use sluice_executor::Lender;
-use sluice_store::{BlockCommit, Cores, Store, TrieChanges, ordered_root};
+use sluice_store::{BlockCommit, Cores, Roots, Store, TrieChanges, ordered_root};
 use sluice_types::{L2Number, OrderedBlock, Outcome, SealedBlock, StateChanges};
 
 use crate::{
@@ -27,51 +28,38 @@ pub(crate) struct Sealed {
 /// Seals blocks in order.
 pub(crate) struct Sealer {
     shared: Arc<Shared>,
-    /// Lends a core while a block is hashed.
-    lender: Lender,
-    /// State root of the last block.
-    state_root: B256,
+    roots: Roots,
     /// Hash of each block that may not be stored yet, and of the last one that is.
     sealed: VecDeque<(L2Number, B256)>,
-    /// What they did to the tries.
-    uncommitted: Vec<(L2Number, Arc<TrieChanges>)>,
 }
 
 impl Sealer {
     /// On a store on which nothing is executed yet.
-    pub(crate) fn new(shared: Arc<Shared>, lender: Lender) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let head = shared.store.head_block();
         let sealed = VecDeque::from([(head.number(), head.hash)]);
-        Self { shared, lender, state_root: head.block.header.state_root, sealed, uncommitted: Vec::new() }
+        Self { roots: shared.store.roots(), shared, sealed }
     }
 
-    pub(crate) fn seal(&mut self, block: Executed) -> Result<Sealed, Error> {
-        let Executed { decided, input, mut outcome, changes, before, hash, core, started } = block;
-        let core = core.unwrap_or_else(|| self.lender.lend());
+    /// Seals the next block, which may be followed by one that is executed meanwhile.
+    pub(crate) fn seal(&mut self, block: Executed, is_followed: bool) -> Result<Sealed, Error> {
+        let Executed { decided, input, mut outcome, changes, before, hash, started } = block;
         let shared = self.shared.clone();
         let (store, number) = (&shared.store, input.number);
         self.check_agreement(store, &decided.block)?;
         outcome.changes = StateChanges::clone(&changes);
         before.write_parent_hash(&mut outcome).map_err(|error| Error::Execute { number, reason: error.to_string() })?;
-        let (state_root, trie) = timed("sequencer_root_seconds", || {
-            // Measured: two that each want all cores are slower together than one of them alone.
-            let cores = if shared.executing.load(Ordering::Relaxed) { Cores::One } else { Cores::All };
-            store.state_root_after(&self.uncommitted, self.state_root, &outcome.changes, cores)
-        })?;
+        let is_executing = is_followed || shared.executing.load(Ordering::Relaxed);
+        let (state_root, trie) = timed("sequencer_root_seconds", || self.root(&outcome.changes, is_executing))?;
         let (parent_number, parent_hash) = *self.sealed.back().expect("the last block stays");
         debug_assert_eq!(parent_number.next(), number, "blocks are sealed in order");
         let sealed = timed("sequencer_seal_seconds", || {
             SealedBlock::seal_with(store.config(), parent_hash, input, &outcome, (state_root, ordered_root))
         });
-        drop(core);
         hash.send(sealed.hash);
         report(&outcome, &sealed);
 
-        let trie = Arc::new(trie);
         let stored = store.heads().executed;
-        self.uncommitted.retain(|(number, _)| *number > stored);
-        self.uncommitted.push((number, trie.clone()));
-        self.state_root = state_root;
         while self.sealed.front().is_some_and(|(number, _)| *number < stored) {
             self.sealed.pop_front();
         }
@@ -82,6 +70,20 @@ impl Sealer {
         let ordered = Some((block, certificate));
         let commit = BlockCommit { sealed, receipts, changes: changes.into(), trie, access_list, ordered };
         Ok(Sealed { commit, started })
+    }
+
+    /// The next state root. Measured: two that each want all cores are slower together than one of them alone.
+    fn root(&mut self, changes: &StateChanges, is_executing: bool) -> Result<(B256, Arc<TrieChanges>), Error> {
+        if is_executing {
+            return Ok(self.roots.after(changes, Cores::One)?);
+        }
+        // From a thread that belongs to no pool, and so with all of the process's: a worker of the executor's would stay in its own.
+        thread::scope(|scope| {
+            let all = || self.roots.after(changes, Cores::All);
+            let all = thread::Builder::new().name("sluice-root".into()).spawn_scoped(scope, all);
+            let computed = all.map_err(Error::Thread)?.join();
+            Ok(computed.unwrap_or_else(|panic| resume_unwind(panic))?)
+        })
     }
 
     /// The result that the proposer names must be ours.

@@ -12,7 +12,7 @@ use sluice_types::{
 use tokio::sync::watch;
 
 use crate::{
-    BlockCommit, Error, Genesis, L1Block, L1Update, Nodes, PendingBatch, Snapshot,
+    BlockCommit, Error, Genesis, L1Block, L1Update, Nodes, PendingBatch, Roots, Snapshot,
     codec::{self, MessageRow, OrderedRow},
     engine::Engine,
     flusher::Flusher,
@@ -251,10 +251,12 @@ impl Store {
         self.engine.state_root(changes)
     }
 
-    /// State root and trie changes that `changes` give on top of blocks that are not committed yet: those after the executed head,
-    /// with what they did to the tries, in order. `parent_root` is the last one's state root. Blocks that are committed meanwhile
-    /// may be among them.
-    pub fn state_root_after(
+    /// State roots of the blocks after the executed head, one after another, also before they are committed.
+    pub fn roots(&self) -> Roots {
+        Roots::new(self.clone())
+    }
+
+    pub(crate) fn state_root_after(
         &self,
         uncommitted: &[(L2Number, Arc<TrieChanges>)],
         parent_root: B256,
