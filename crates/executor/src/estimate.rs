@@ -262,7 +262,9 @@ impl Estimates {
             let mut last = before.and_then(|before| Some((plan.call(before)?.0, before)));
             self.learn_run(plan, outcome, (transactions, *took, Sample::ALL), |index, kind, call| {
                 if call.is_first_in(block) {
-                    sharing.into_iter().for_each(|sharing| call.learn_sharing(sharing));
+                    if let Some(sharing) = sharing {
+                        call.learn_sharing(sharing);
+                    }
                     // Slowly, so that it is tried again.
                     call.strays -= call.strays / 128;
                     call.misses -= call.misses / 128;

@@ -95,7 +95,7 @@ impl Executor {
     /// order in which they were given, by a worker who joins the block being executed when there are no more. Where one worker executes,
     /// a thread for them is made.
     ///
-    /// A job that blocks keeps a worker from the blocks. One that wants all threads of another pool must not want them on the worker's.
+    /// A job that blocks keeps a worker from the blocks. It must not use rayon on its thread, which would take part in a block meanwhile.
     pub fn beside<'scope, R>(&'scope self, work: impl FnOnce(&Beside<'_, 'scope>) -> R) -> R {
         self.crew.beside(work)
     }

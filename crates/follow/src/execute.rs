@@ -10,7 +10,6 @@ use std::{
 };
 
 use alloy_primitives::B256;
-
 use sluice_derive::DerivedBlock;
 use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise, recover_all};
 use sluice_store::{BlockCommit, Cores, Roots, Snapshot, Store, TrieChanges, ordered_root};
