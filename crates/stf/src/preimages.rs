@@ -30,15 +30,16 @@ pub(crate) enum Preimages {
     /// Nothing was hashed yet.
     #[default]
     Unused,
-    /// Entries by [`place`].
-    Kept(Box<[(Preimage, B256)]>),
+    /// Entries by [`place`], which begins with the seed.
+    Kept { entries: Box<[(Preimage, B256)]>, seed: u64 },
 }
 
 impl Preimages {
-    /// Forgets what was hashed, and keeps the memory.
+    /// Finds hardly anything any more of what was hashed. It touches no entry: whoever measures what follows finds in the core's cache
+    /// what was there, and the other cores what was in theirs.
     pub(crate) fn forget(&mut self) {
-        if let Self::Kept(entries) = self {
-            entries.fill(zeros());
+        if let Self::Kept { seed, .. } = self {
+            *seed += 1;
         }
     }
 
@@ -47,13 +48,15 @@ impl Preimages {
             return if bytes.is_empty() { KECCAK256_EMPTY } else { keccak256(bytes) };
         };
         if let Self::Unused = self {
-            *self = Self::Kept(vec![zeros(); PREIMAGES_MAX].into_boxed_slice());
+            // A true entry, so that none needs to say whether it is.
+            let zeros = (Preimage::default(), keccak256([0; PREIMAGE_SIZE_BYTES]));
+            *self = Self::Kept { entries: vec![zeros; PREIMAGES_MAX].into_boxed_slice(), seed: 0 };
         }
-        let Self::Kept(entries) = self else { return keccak256(bytes) };
+        let Self::Kept { entries, seed } = self else { return keccak256(bytes) };
         let (words, _) = bytes.as_chunks::<8>();
         let mut preimage = Preimage::default();
         preimage.iter_mut().zip(words).for_each(|(word, bytes)| *word = u64::from_ne_bytes(*bytes));
-        let entry = &mut entries[place(&preimage)];
+        let entry = &mut entries[place(*seed, &preimage)];
         if entry.0 != preimage {
             *entry = (preimage, keccak256(bytes));
         }
@@ -61,15 +64,10 @@ impl Preimages {
     }
 }
 
-/// An entry of a new table. It is a true one, so that none needs to say whether it is.
-fn zeros() -> (Preimage, B256) {
-    (Preimage::default(), keccak256([0; PREIMAGE_SIZE_BYTES]))
-}
-
-fn place(preimage: &Preimage) -> usize {
+fn place(seed: u64, preimage: &Preimage) -> usize {
     // Spreads well what differs in one word; a poor spread costs time and nothing else.
     let mixed =
-        preimage.iter().fold(0_u64, |mixed, word| (mixed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
+        preimage.iter().fold(seed, |mixed, word| (mixed ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
     usize::try_from(mixed >> (u64::BITS - PREIMAGES_MAX.ilog2())).expect("a place is below the table's length")
 }
 
@@ -99,4 +97,27 @@ pub(crate) fn keccak<W: InterpreterTypes, H: HashHost>(context: InstructionConte
     let hash = host.preimages().hash(&memory.slice_len(offset, length));
     *top = hash.into();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn what_is_forgotten_is_hashed_anew_and_every_hash_is_right() {
+        let bytes = |n: u64| -> Vec<u8> { (0..PREIMAGE_SIZE_BYTES as u64).map(|at| (at * n % 251) as u8).collect() };
+        let mut preimages = Preimages::default();
+        for _ in 0..3 {
+            for n in 0..1_000 {
+                assert_eq!(preimages.hash(&bytes(n)), keccak256(bytes(n)));
+            }
+            preimages.forget();
+        }
+
+        let places = |seed: u64| (0..1_000).map(move |n| place(seed, &[n; 8]));
+        let found = places(0).zip(places(1)).filter(|(before, now)| before == now).count();
+        assert!(found < 10, "{found} of 1000 would still be found");
+    }
 }
