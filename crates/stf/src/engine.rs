@@ -57,7 +57,7 @@ impl<'a> Engine<'a> {
         state: &'a Reader<'_, S>,
         workspace: &'a mut Workspace,
     ) -> Self {
-        let Workspace { bench, ledger: memory } = workspace;
+        let Workspace { bench, ledger: memory, .. } = workspace;
         let ledger = Ledger::new(false, take(memory));
         Self { machine: Machine::new(cfg, block, state, bench), ledger, names: Names::default(), memory }
     }

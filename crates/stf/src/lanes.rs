@@ -11,7 +11,10 @@
 //! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
 
 use alloc::vec::Vec;
-use core::{mem::replace, ops::Range};
+use core::{
+    mem::{replace, take},
+    ops::Range,
+};
 
 use sluice_types::{BlockAccessList, Outcome, Receipt, SkippedTransaction, StateChanges, StateRead};
 
@@ -35,13 +38,18 @@ pub use crate::{
     shares::Share,
 };
 
+/// Memory of runs that a lane keeps. It needs as much as there are runs that wait to be committed.
+const RUNS_KEPT_MAX: usize = 16;
+/// Accounts or slots of a run above which its memory is not kept: it would be megabytes for each.
+const EFFECTS_KEPT_MAX: usize = 1 << 12;
+
 /// One speculating machine with its own table.
 #[expect(missing_debug_implementations, reason = "the machine inside has no useful one")]
 pub struct Lane<'a> {
     id: u32,
     machine: Machine<'a>,
-    /// How many accounts and slots the last run had. The next has room for as many, so that its lists need not grow.
-    room: (usize, usize),
+    /// For the next runs. It is what this lane has committed, so that nothing is freed on another core than made it.
+    memory: &'a mut Vec<RunMemory>,
 }
 
 fn number(lane: usize) -> u32 {
@@ -53,9 +61,15 @@ fn number(lane: usize) -> u32 {
 pub struct Run {
     lane: u32,
     first: usize,
-    done: Vec<Foreseen>,
     /// `None` where it does not foresee what becomes of the transaction.
     receipts: Vec<Option<Receipt>>,
+    effects: RunMemory,
+}
+
+/// The effects of a run, or memory for them.
+#[derive(Default)]
+pub(crate) struct RunMemory {
+    done: Vec<Foreseen>,
     accounts: Vec<AccountEffect>,
     slots: Vec<SlotEffect>,
 }
@@ -69,9 +83,9 @@ struct Foreseen {
     slots_end: usize,
 }
 
-impl Run {
+impl RunMemory {
     /// Effects of the transaction at this place.
-    fn effects(&self, place: usize) -> (&[AccountEffect], &[SlotEffect]) {
+    fn of(&self, place: usize) -> (&[AccountEffect], &[SlotEffect]) {
         let start = |end: fn(&Foreseen) -> usize| place.checked_sub(1).map_or(0, |before| end(&self.done[before]));
         let accounts = start(|done| done.accounts_end)..self.done[place].accounts_end;
         let slots = start(|done| done.slots_end)..self.done[place].slots_end;
@@ -90,7 +104,7 @@ impl<'a> Lane<'a> {
         Self {
             id: number(id),
             machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
-            room: (0, 0),
+            memory: &mut workspace.runs,
         }
     }
 
@@ -105,24 +119,21 @@ impl<'a> Lane<'a> {
         let mut run = Run {
             lane: self.id,
             first,
-            done: Vec::with_capacity(transactions.len()),
             receipts: Vec::with_capacity(transactions.len()),
-            accounts: Vec::with_capacity(self.room.0),
-            slots: Vec::with_capacity(self.room.1),
+            effects: self.memory.pop().unwrap_or_default(),
         };
         for index in transactions {
-            let receipt = self.foresee(plan, index, &mut run);
-            let (accounts_end, slots_end) = (run.accounts.len(), run.slots.len());
+            let receipt = self.foresee(plan, index, &mut run.effects);
+            let (accounts_end, slots_end) = (run.effects.accounts.len(), run.effects.slots.len());
             let gas_used = receipt.as_ref().map(|receipt| receipt.gas_used);
-            run.done.push(Foreseen { gas_used, accounts_end, slots_end });
+            run.effects.done.push(Foreseen { gas_used, accounts_end, slots_end });
             run.receipts.push(receipt);
         }
         self.machine.table_mut().roll_back();
-        self.room = (run.accounts.len(), run.slots.len());
         run
     }
 
-    fn foresee(&mut self, plan: &Plan<'_>, index: usize, run: &mut Run) -> Option<Receipt> {
+    fn foresee(&mut self, plan: &Plan<'_>, index: usize, effects: &mut RunMemory) -> Option<Receipt> {
         // What a deposit may use depends on all before it, and there are few.
         let (sender, nonce) = plan.sender(index)?;
         let table = self.machine.table_mut();
@@ -135,9 +146,11 @@ impl<'a> Lane<'a> {
                 let spec = self.machine.spec();
                 let table = self.machine.table_mut();
                 let accounts = table.loaded.iter();
-                run.accounts.extend(accounts.map(|row| AccountEffect::of(*row, &table.accounts[*row as usize], spec)));
+                effects
+                    .accounts
+                    .extend(accounts.map(|row| AccountEffect::of(*row, &table.accounts[*row as usize], spec)));
                 let slots = table.loaded_slots.iter();
-                run.slots.extend(slots.map(|slot| SlotEffect::of(*slot, &table.slots[*slot as usize])));
+                effects.slots.extend(slots.map(|slot| SlotEffect::of(*slot, &table.slots[*slot as usize])));
                 table.settle(spec, true);
                 Some(receipt)
             }
@@ -147,6 +160,17 @@ impl<'a> Lane<'a> {
                 self.machine.forget();
                 None
             }
+        }
+    }
+
+    /// Keeps the memory of a run that is committed.
+    fn keep(&mut self, RunMemory { mut done, mut accounts, mut slots }: RunMemory) {
+        let is_usual = accounts.len().max(slots.len()) <= EFFECTS_KEPT_MAX;
+        if is_usual && self.memory.len() < RUNS_KEPT_MAX {
+            done.clear();
+            accounts.clear();
+            slots.clear();
+            self.memory.push(RunMemory { done, accounts, slots });
         }
     }
 }
@@ -218,7 +242,7 @@ impl Committer {
         let mut committed = Committed::default();
         // What was kept since the lane last learnt. What it has executed itself, it knows.
         let mut kept = 0;
-        for place in 0..run.done.len() {
+        for place in 0..run.effects.done.len() {
             if self.keep(plan, &run, place) {
                 kept += 1;
                 continue;
@@ -233,6 +257,7 @@ impl Committer {
             committed.executed.push(run.first + place);
         }
         committed.held += kept;
+        lane.keep(take(&mut run.effects));
         self.receipts.append(run.receipts);
         committed.commits.push(self.ledger.publish());
         Ok(committed)
@@ -241,8 +266,8 @@ impl Committer {
     /// Commits the transaction at this place of a run, if it was foreseen and all of that still holds.
     fn keep(&mut self, plan: &Plan<'_>, run: &Run, place: usize) -> bool {
         let index = run.first + place;
-        let Some(gas_used) = run.done[place].gas_used else { return false };
-        let (accounts, slots) = run.effects(place);
+        let Some(gas_used) = run.effects.done[place].gas_used else { return false };
+        let (accounts, slots) = run.effects.of(place);
         let names = &mut self.names[run.lane as usize];
         if plan.refuses(index, self.outcome.gas_used).is_some() || !hold(accounts, slots, &mut self.ledger, names) {
             return false;

@@ -1,6 +1,8 @@
 //! What an executor keeps from block to block.
 
-use crate::{codes::Codes, ledger::LedgerMemory, preimages::Preimages, table::Rows};
+use alloc::vec::Vec;
+
+use crate::{codes::Codes, lanes::RunMemory, ledger::LedgerMemory, preimages::Preimages, table::Rows};
 
 /// Analysed code, and memory that need not grow anew.
 ///
@@ -10,6 +12,7 @@ use crate::{codes::Codes, ledger::LedgerMemory, preimages::Preimages, table::Row
 pub struct Workspace {
     pub(crate) bench: Bench,
     pub(crate) ledger: LedgerMemory,
+    pub(crate) runs: Vec<RunMemory>,
 }
 
 /// The part of it that belongs to one machine.
@@ -23,7 +26,7 @@ pub(crate) struct Bench {
 impl Workspace {
     /// For something that runs once.
     pub(crate) fn for_once() -> Self {
-        Self { bench: Bench { preimages: Preimages::Off, ..Bench::default() }, ledger: LedgerMemory::default() }
+        Self { bench: Bench { preimages: Preimages::Off, ..Bench::default() }, ..Self::default() }
     }
 
     /// Forgets what contracts have hashed, so that a measurement that repeats a block does not find the block's own hashes.
