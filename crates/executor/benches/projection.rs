@@ -81,7 +81,8 @@ struct Kept {
 
 fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated {
     let Kept { workspaces, ledger, estimates } = kept;
-    let runs = Prospect::of(estimates, plan, 0..plan.len()).runs(workspaces.len(), Some(&[]));
+    let prospect = Prospect::of(estimates, plan, 0..plan.len());
+    let runs = prospect.runs(workspaces.len(), Some(&[]));
     let (ranks, Runs { ranges: runs, order, waits }) = (runs.ranks(), runs);
     let cores = workspaces.len();
     let readers: Vec<_> = (0..cores).map(|_| Reader::new(&block.state)).collect();
@@ -176,7 +177,7 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
     assert_eq!(outcome.gas_used, block.gas_used);
     *ledger = memory;
     lesson.took = token_free + time;
-    estimates.learn(plan, &outcome, &lesson);
+    estimates.learn(plan, &prospect.expected, &outcome, &lesson);
     Simulated { time: token_free + time, ending: time, executed_again: lesson.again.len(), ..done_so_far }
 }
 

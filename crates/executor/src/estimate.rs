@@ -6,8 +6,8 @@ use alloy_primitives::{TxKind, map::HashMap};
 use sluice_stf::Plan;
 use sluice_types::Outcome;
 
-/// Calls of which something is remembered. A full memory is emptied: simpler than any order of use, and as good for a working set
-/// that fits.
+/// Calls from which on all that is remembered of calls is forgotten after a block: simpler than any order of use, and as good for a working
+/// set that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 
 /// Most runs of a block that are learnt from, of those that were executed ahead and of the others.
@@ -22,7 +22,13 @@ const UNKNOWN_NS: u64 = 20_000;
 /// Gas for which contract code seldom takes longer than a nanosecond.
 const GAS_PER_NS: u64 = 2;
 /// What stands for a whole in [`Call::sharing`].
-pub(crate) const WHOLE: u16 = 1 << 10;
+const WHOLE: u16 = 1 << 10;
+/// Part of the time in which lanes executed all of it once that a shared block may take, making changes and list included. One worker
+/// is a little quicker than lanes, who learn from each other.
+pub(crate) const SHARING_PAYS_MAX: u16 = WHOLE / 10 * 9;
+/// By how much what speaks against sharing is then at least above that, so that it takes some tens of blocks to forget it. Where both are
+/// about the same, sharing would be tried again all the time.
+const SHARING_GAP: u16 = WHOLE / 16;
 /// Most that sharing one block is taken to have needed, so that an interrupted worker does not count for long.
 const SHARING_MAX: u16 = WHOLE / 4 * 5;
 /// Calls that began early and were not as foreseen, of [`u16::MAX`], from which on they do not.
@@ -42,7 +48,9 @@ type Key = (TxKind, [u8; 4]);
 /// What calls cost, by contract and function.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
-    calls: HashMap<Key, Call>,
+    /// Places among the calls.
+    places: HashMap<Key, u32>,
+    calls: Vec<Call>,
     /// Blocks that were learnt from.
     blocks: u64,
 }
@@ -51,8 +59,20 @@ pub(crate) struct Estimates {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) call: Call,
+    kind: Kind,
     /// The one right before it is a call of the same contract.
     pub(crate) is_repeat: bool,
+}
+
+/// What a transaction does, so that whoever has executed it need not look for it again.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Moves value and does nothing else.
+    Transfer,
+    /// A call of which nothing is known, or nobody has looked.
+    Unknown,
+    /// The call at this place, until the next block is learnt from.
+    Known(u32),
 }
 
 /// What a call of a contract's function costs.
@@ -117,7 +137,11 @@ impl Call {
     /// long is often not the sharing, as that memory was touched for the first time, and nothing makes one short but that.
     fn learn_sharing(&mut self, sharing: u16) {
         let told = sharing.min(replace(&mut self.last_sharing, sharing));
-        self.sharing = nearer(self.sharing, told);
+        let now = nearer(self.sharing, told);
+        let before = replace(&mut self.sharing, now);
+        if before <= SHARING_PAYS_MAX && now > SHARING_PAYS_MAX {
+            self.sharing = now.max(SHARING_PAYS_MAX + SHARING_GAP);
+        }
     }
 
     /// Learns whether a call that did not begin early was not as foreseen.
@@ -202,37 +226,44 @@ impl Estimates {
     pub(crate) fn of(&self, plan: &Plan<'_>, transactions: Range<usize>) -> Vec<Expected> {
         // Calls of the same function often come one after another.
         let before = transactions.start.checked_sub(1).and_then(|before| plan.call(before));
-        let mut last: Option<(Key, Option<Call>)> =
-            before.map(|(kind, selector, _)| ((kind, selector), self.calls.get(&(kind, selector)).copied()));
+        let mut last =
+            before.map(|(kind, selector, _)| ((kind, selector), self.places.get(&(kind, selector)).copied()));
         let expected = transactions.map(|index| {
             let Some((kind, selector, gas_limit)) = plan.call(index) else {
                 last = None;
-                return Expected { call: Call::new(TRANSFER_NS), is_repeat: false };
+                return Expected { call: Call::new(TRANSFER_NS), kind: Kind::Transfer, is_repeat: false };
             };
             let key = (kind, selector);
             let is_repeat = last.is_some_and(|((before, _), _)| before == kind);
-            let known = match last {
-                Some((before, known)) if before == key => known,
-                _ => self.calls.get(&key).copied(),
+            let place = match last {
+                Some((before, place)) if before == key => place,
+                _ => self.places.get(&key).copied(),
             };
-            last = Some((key, known));
-            let call = known.unwrap_or_else(|| Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS)));
-            Expected { call, is_repeat }
+            last = Some((key, place));
+            match place {
+                Some(place) => Expected { call: self.calls[place as usize], kind: Kind::Known(place), is_repeat },
+                None => {
+                    let call = Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS));
+                    Expected { call, kind: Kind::Unknown, is_repeat }
+                }
+            }
         });
         expected.collect()
     }
 
     /// How long such calls took, if any was seen.
     pub(crate) fn call(&self, kind: TxKind, selector: [u8; 4]) -> Option<Duration> {
-        self.calls.get(&(kind, selector)).map(|call| Duration::from_nanos(call.ns))
+        let place = self.places.get(&(kind, selector))?;
+        Some(Duration::from_nanos(self.calls[*place as usize].ns))
     }
 
-    /// Learns from a block that one worker has executed in this time.
-    pub(crate) fn learn_alone(&mut self, plan: &Plan<'_>, outcome: &Outcome, took: Duration) {
+    /// Learns from a block that one worker has executed in this time. What was `expected` of its first transactions, or of none, must be
+    /// what these estimates told last.
+    pub(crate) fn learn_alone(&mut self, plan: &Plan<'_>, expected: &[Expected], outcome: &Outcome, took: Duration) {
         self.blocks += 1;
         let block = self.blocks;
         let sample = Sample::new(outcome.executed.len(), ALONE_LEARNT_MAX, block);
-        self.learn_run(plan, outcome, (&(0..plan.len()), took, sample), |_, _, call| {
+        self.learn_run((plan, expected, outcome), (&(0..plan.len()), took, sample), |_, _, call| {
             // Slowly, so that sharing is tried again after many blocks: calls may do something else by then.
             if call.is_first_in(block) {
                 call.sharing -= call.sharing / FORGOTTEN_PART;
@@ -241,12 +272,14 @@ impl Estimates {
                 call.misses -= call.misses / MISSES_FORGOTTEN_PART;
             }
         });
+        self.forget_many();
     }
 
-    /// Learns from a block that several workers have executed.
-    pub(crate) fn learn(&mut self, plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson) {
+    /// Learns from a block that several workers have executed. As for [`Estimates::learn_alone`], but something was expected of all that
+    /// the lesson is of.
+    pub(crate) fn learn(&mut self, plan: &Plan<'_>, expected: &[Expected], outcome: &Outcome, lesson: &Lesson) {
         self.blocks += 1;
-        let (block, sharing) = (self.blocks, self.sharing(plan, lesson));
+        let (block, sharing) = (self.blocks, sharing(expected, lesson));
         let mut again = lesson.again.iter().copied().peekable();
         // Of a large block, some runs say enough, each time others. What was executed ahead says most, and may be little of it.
         let count = |foreseen: bool| lesson.runs.iter().filter(|run| run.was_foreseen == foreseen).count();
@@ -258,9 +291,7 @@ impl Estimates {
                 continue;
             }
             let RunLesson { transactions, took, was_foreseen, was_early } = run;
-            let before = transactions.start.checked_sub(1);
-            let mut last = before.and_then(|before| Some((plan.call(before)?.0, before)));
-            self.learn_run(plan, outcome, (transactions, *took, Sample::ALL), |index, kind, call| {
+            self.learn_run((plan, expected, outcome), (transactions, *took, Sample::ALL), |index, is_repeat, call| {
                 if call.is_first_in(block) {
                     if let Some(sharing) = sharing {
                         call.learn_sharing(sharing);
@@ -269,94 +300,97 @@ impl Estimates {
                     call.strays -= call.strays / 128;
                     call.misses -= call.misses / 128;
                 }
-                while again.next_if(|again| *again < index).is_some() {}
-                let before = last.replace((kind, index));
-                let follows = before.is_some_and(|(before, at)| before == kind && at + 1 == index);
                 if !was_foreseen {
                     return;
                 }
+                while again.next_if(|again| *again < index).is_some() {}
                 let is_again = again.peek() == Some(&index);
                 if *was_early {
                     call.learn_early(is_again);
                     return;
                 }
                 call.learn_miss(is_again);
-                if follows {
+                if is_repeat {
                     call.learn_clash(is_again, index == transactions.start);
                 }
             });
         }
+        self.forget_many();
     }
 
-    /// Time that a shared block took, of the time of executing all of it once. Whatever made it long is in it: committing, executing
-    /// again, waiting for each other, and lines of memory that came from another core.
-    fn sharing(&self, plan: &Plan<'_>, lesson: &Lesson) -> Option<u16> {
-        if lesson.took.is_zero() {
-            return None;
-        }
-        let time = |run: &RunLesson| match in_ns(run.took) {
-            0 => self.of(plan, run.transactions.clone()).iter().map(|expected| expected.call.ns).sum(),
-            took_ns => took_ns,
-        };
-        let executing_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
-        let sharing = u128::from(in_ns(lesson.took)) * u128::from(WHOLE) / u128::from(executing_ns);
-        Some(u16::try_from(sharing).unwrap_or(SHARING_MAX).min(SHARING_MAX))
-    }
-
-    /// Learns from some of the transactions of a run. Within its time, unless that is zero, time went where gas went.
+    /// Learns from some of the transactions of a run. Within its time, unless that is zero, time went where gas went. `learn` is given
+    /// the transaction, and whether the one right before it is a call of the same contract.
     fn learn_run(
         &mut self,
-        plan: &Plan<'_>,
-        outcome: &Outcome,
+        (plan, expected, outcome): (&Plan<'_>, &[Expected], &Outcome),
         (run, took, sample): (&Range<usize>, Duration, Sample),
-        mut learn: impl FnMut(usize, TxKind, &mut Call),
+        mut learn: impl FnMut(usize, bool, &mut Call),
     ) {
         let first = outcome.executed.partition_point(|index| *index < run.start);
         let end = outcome.executed.partition_point(|index| *index < run.end);
         let calls = (first..end).skip(sample.next).step_by(sample.every).filter_map(|place| {
             let index = outcome.executed[place];
-            Some((index, plan.call(index)?, outcome.receipts[place].gas_used))
+            let (kind, is_repeat) = expected.get(index).map_or((Kind::Unknown, false), |one| (one.kind, one.is_repeat));
+            let is_call = match kind {
+                Kind::Known(_) => true,
+                Kind::Unknown => plan.call(index).is_some(),
+                Kind::Transfer => false,
+            };
+            is_call.then(|| (index, kind, is_repeat, outcome.receipts[place].gas_used))
         });
         let calls: Vec<_> = calls.collect();
         let gas: u64 = calls.iter().map(|(.., gas)| gas).sum();
         let took_ns = in_ns(took) / sample.every as u64;
-        // The last call, which is often of the same function as the next.
-        let mut last: Option<(Key, Call)> = None;
-        for (index, (kind, selector, _), gas_used) in calls {
+        for (index, kind, is_repeat, gas_used) in calls {
             let ns = u64::try_from(u128::from(took_ns) * u128::from(gas_used) / u128::from(gas.max(1)));
             let ns = ns.expect("a part of the run's time is at most that");
-            let key = (kind, selector);
-            let known = match last {
-                Some((before, call)) if before == key => Some(call),
-                _ => {
-                    last.into_iter().for_each(|(key, call)| self.remember(key, call));
-                    self.calls.get(&key).copied()
-                }
+            let place = match kind {
+                Kind::Known(place) => place,
+                _ if took_ns == 0 => continue,
+                _ => self.place(plan, index, ns),
             };
-            let mut call = match known {
-                None if took_ns == 0 => {
-                    last = None;
-                    continue;
-                }
-                None => Call::new(ns),
-                Some(call) => call,
-            };
+            let call = &mut self.calls[place as usize];
             if took_ns > 0 {
                 // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
                 call.ns = call.ns.midpoint(ns);
             }
-            learn(index, kind, &mut call);
-            last = Some((key, call));
+            learn(index, is_repeat, call);
         }
-        last.into_iter().for_each(|(key, call)| self.remember(key, call));
     }
 
-    fn remember(&mut self, key: Key, call: Call) {
+    /// The place of a call, which was not known before, or only since this block.
+    fn place(&mut self, plan: &Plan<'_>, index: usize, ns: u64) -> u32 {
+        let (kind, selector, _) = plan.call(index).expect("it is a call");
+        let next = u32::try_from(self.calls.len()).expect("at most so many are remembered and are in a block");
+        let place = *self.places.entry((kind, selector)).or_insert(next);
+        if place == next {
+            self.calls.push(Call::new(ns));
+        }
+        place
+    }
+
+    /// Forgets all calls when there are too many.
+    fn forget_many(&mut self) {
         if self.calls.len() >= CALLS_KNOWN_MAX {
+            self.places.clear();
             self.calls.clear();
         }
-        self.calls.insert(key, call);
     }
+}
+
+/// Time that a shared block took, of the time of executing all of it once. Whatever made it long is in it: committing, executing again,
+/// waiting for each other, and lines of memory that came from another core.
+fn sharing(expected: &[Expected], lesson: &Lesson) -> Option<u16> {
+    if lesson.took.is_zero() {
+        return None;
+    }
+    let time = |run: &RunLesson| match in_ns(run.took) {
+        0 => expected[run.transactions.clone()].iter().map(|expected| expected.call.ns).sum(),
+        took_ns => took_ns,
+    };
+    let executing_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);
+    let sharing = u128::from(in_ns(lesson.took)) * u128::from(WHOLE) / u128::from(executing_ns);
+    Some(u16::try_from(sharing).unwrap_or(SHARING_MAX).min(SHARING_MAX))
 }
 
 /// Time of so many transfers of value and nothing else.

@@ -26,7 +26,7 @@ use crate::{
     crew::{Crew, parts},
     cut::{Prospect, SHARED_TIME_MIN},
     distance::{Distance, measure},
-    estimate::{Estimates, transfers_time},
+    estimate::{Estimates, Expected, transfers_time},
     list::Listed,
 };
 
@@ -150,7 +150,7 @@ impl Executor {
         let workers = self.workers();
         workspaces.resize_with(workers, Workspace::default);
         if workers == 1 {
-            return alone(plan, state, workspaces, estimates);
+            return alone(plan, state, workspaces, (estimates, &[]));
         }
         let transfers = bulk::find(&self.crew, plan);
         let head = self.prospect(estimates, plan, 0..transfers.start);
@@ -162,19 +162,19 @@ impl Executor {
         let is_worth = self.share_from.is_zero() || (head.time + transfers_time >= self.share_from && pays());
         let runs = is_worth.then(|| head.runs(workers, Some(&cuts)));
         let Some(runs) = runs.filter(|runs| runs.len() > 1 || !transfers.is_empty()) else {
-            return alone(plan, state, workspaces, estimates);
+            return alone(plan, state, workspaces, (estimates, &head.expected));
         };
         metrics::counter!("executor_blocks_shared_total").increment(1);
         let closing = Closing::new(workers);
         let block = Block::new(plan, runs, Committer::new(plan, workers, take(ledger)));
-        let mut lessons = Vec::with_capacity(2);
+        let lesson;
         if transfers.is_empty() {
             let took = share(&self.crew, &block, Some(&closing), state, workspaces)?;
-            lessons.push(block.lesson(took));
+            lesson = block.lesson(took);
         } else {
             let took = share(&self.crew, &block, None, state, workspaces)?;
             let mut committer = block.take().expect("nobody else has asked");
-            lessons.push(block.lesson(took));
+            lesson = block.lesson(took);
             if bulk::settle(&self.crew, plan, transfers.clone(), &mut committer, state) {
                 closing.start(committer);
                 self.crew.all(vec![(); workers], |()| closing.work());
@@ -182,13 +182,13 @@ impl Executor {
                 let runs = self.prospect(estimates, plan, transfers).runs(workers, Some(&cuts));
                 let commit = committer.forget_lanes();
                 let block = Block::after(plan, runs, committer, Some(commit));
-                let took = share(&self.crew, &block, Some(&closing), state, workspaces)?;
-                lessons.push(block.lesson(took));
+                // Of transfers there is nothing to learn.
+                share(&self.crew, &block, Some(&closing), state, workspaces)?;
             }
         }
         let (outcome, memory) = closing.end().expect("all was committed");
         *ledger = memory;
-        lessons.iter().for_each(|lesson| estimates.learn(plan, &outcome, lesson));
+        estimates.learn(plan, &head.expected, &outcome, &lesson);
         Ok(outcome)
     }
 
@@ -272,13 +272,13 @@ fn alone<S: StateRead>(
     plan: &Plan<'_>,
     state: &S,
     workspaces: &mut [Workspace],
-    estimates: &mut Estimates,
+    (estimates, expected): (&mut Estimates, &[Expected]),
 ) -> Result<Outcome, Error<S::Error>> {
     let reader = Reader::new(state);
     let workspace = workspaces.first_mut().expect("there is at least one worker");
     let start = Instant::now();
     let outcome = execute_plan(plan, &reader, workspace).map_err(|error| reader.explain(error))?;
-    estimates.learn_alone(plan, &outcome, start.elapsed());
+    estimates.learn_alone(plan, expected, &outcome, start.elapsed());
     Ok(outcome)
 }
 

@@ -83,10 +83,20 @@ fn run_of(runs: &Runs, index: usize) -> &Range<usize> {
     runs.ranges.iter().find(|run| run.contains(&index)).expect("runs are all transactions")
 }
 
+fn learn(estimates: &mut Estimates, plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson) {
+    let expected = estimates.of(plan, 0..plan.len());
+    estimates.learn(plan, &expected, outcome, lesson);
+}
+
+fn learn_alone(estimates: &mut Estimates, plan: &Plan<'_>, outcome: &Outcome, took: Duration) {
+    let expected = estimates.of(plan, 0..plan.len());
+    estimates.learn_alone(plan, &expected, outcome, took);
+}
+
 /// Estimates that have seen such a block, of these contracts, so many times.
 fn learnt(plan: &Plan<'_>, outcome: &Outcome, lesson: &Lesson, times: usize) -> Estimates {
     let mut estimates = Estimates::default();
-    (0..times).for_each(|_| estimates.learn(plan, outcome, lesson));
+    (0..times).for_each(|_| learn(&mut estimates, plan, outcome, lesson));
     estimates
 }
 
@@ -136,31 +146,40 @@ fn a_call_that_clashes_no_more_is_let_go() {
     let (plan, outcome) = block.executed();
     let mut estimates = learnt(&plan, &outcome, &lesson(16, |index| index > 0, CALL_TIME), 1);
     let together = Prospect::of(&estimates, &plan, 0..16).runs(2, Some(&[]));
-    (0..2).for_each(|_| estimates.learn(&plan, &outcome, &lesson(16, |_| false, CALL_TIME)));
+    (0..2).for_each(|_| learn(&mut estimates, &plan, &outcome, &lesson(16, |_| false, CALL_TIME)));
     let apart = Prospect::of(&estimates, &plan, 0..16).runs(2, Some(&[]));
     assert!(together.len() < apart.len(), "{together:?} {apart:?}");
 }
 
 #[test]
 fn what_is_no_quicker_shared_is_left_to_one_worker_and_shared_again_later() {
-    let contracts = [0, 1, 2, 3, 0, 1, 2, 3];
+    let contracts = [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3];
     let block = Calls::new(&contracts);
     let (plan, outcome) = block.executed();
-    let executing = CALL_TIME * 8;
-    let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..8).pays(2, false, || NEAR);
+    let executing = CALL_TIME * 16;
+    let pays = |estimates: &Estimates| Prospect::of(estimates, &plan, 0..16).pays(2, false, || NEAR);
     let mut estimates = Estimates::default();
     assert!(pays(&estimates), "nothing speaks against it yet");
 
     // One interrupted worker does not decide, however often, if the block before was quick.
     for _ in 0..20 {
-        estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing * 2 / 3));
-        estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing * 50));
+        learn(&mut estimates, &plan, &outcome, &lesson(16, |_| false, executing * 2 / 3));
+        learn(&mut estimates, &plan, &outcome, &lesson(16, |_| false, executing * 50));
         assert!(pays(&estimates));
     }
 
-    (0..20).for_each(|_| estimates.learn(&plan, &outcome, &lesson(8, |_| false, executing)));
+    (0..20).for_each(|_| learn(&mut estimates, &plan, &outcome, &lesson(16, |_| false, executing)));
     assert!(!pays(&estimates));
     tried_again(&plan, &outcome, &mut estimates);
+
+    // However little speaks against it.
+    let mut estimates = Estimates::default();
+    let slow = lesson(16, |_| false, executing * 23 / 25);
+    let shared = blocks_until(&mut estimates, |estimates| learn(estimates, &plan, &outcome, &slow), |all| !pays(all));
+    assert!(shared < 20, "{shared}");
+    let alone = |estimates: &mut Estimates| learn_alone(estimates, &plan, &outcome, executing);
+    let blocks = blocks_until(&mut estimates, alone, pays);
+    assert!((20..100).contains(&blocks), "after {blocks} blocks");
 }
 
 #[test]
@@ -193,7 +212,7 @@ fn cheap_transactions_are_shared_only_by_workers_that_are_near() {
     let (plan, outcome) = block.executed();
     let taking = |each: Duration| {
         let mut estimates = Estimates::default();
-        (0..30).for_each(|_| estimates.learn_alone(&plan, &outcome, each * 800));
+        (0..30).for_each(|_| learn_alone(&mut estimates, &plan, &outcome, each * 800));
         Prospect::of(&estimates, &plan, 0..plan.len())
     };
     let cheap = taking(Duration::from_nanos(1_000));
@@ -221,7 +240,7 @@ fn blocks_until(
 
 /// After some blocks that one worker has executed, sharing is worth a trial.
 fn tried_again(plan: &Plan<'_>, outcome: &Outcome, estimates: &mut Estimates) {
-    let alone = |estimates: &mut Estimates| estimates.learn_alone(plan, outcome, CALL_TIME * 8);
+    let alone = |estimates: &mut Estimates| learn_alone(estimates, plan, outcome, CALL_TIME * 8);
     let pays = |estimates: &Estimates| Prospect::of(estimates, plan, 0..plan.len()).pays(2, false, || NEAR);
     let blocks = blocks_until(estimates, alone, pays);
     assert!((4..120).contains(&blocks), "after {blocks} blocks");
@@ -269,11 +288,11 @@ fn what_began_early_for_nothing_begins_in_turn_until_it_is_tried_again() {
         |estimates: &Estimates| Prospect::of(estimates, &plan, 0..10).runs(2, Some(&[])).ranks()[..].last() < Some(&7);
     let mut estimates = learnt(&plan, &outcome, &lesson(false, false), 4);
     assert!(is_early(&estimates), "it is tried");
-    estimates.learn(&plan, &outcome, &lesson(true, false));
+    learn(&mut estimates, &plan, &outcome, &lesson(true, false));
     assert!(is_early(&estimates), "it was as foreseen");
-    estimates.learn(&plan, &outcome, &lesson(true, true));
+    learn(&mut estimates, &plan, &outcome, &lesson(true, true));
     assert!(!is_early(&estimates));
-    let in_turn = |estimates: &mut Estimates| estimates.learn(&plan, &outcome, &lesson(false, false));
+    let in_turn = |estimates: &mut Estimates| learn(estimates, &plan, &outcome, &lesson(false, false));
     let blocks = blocks_until(&mut estimates, in_turn, is_early);
     assert!((4..200).contains(&blocks), "after {blocks} blocks");
 }
@@ -297,16 +316,16 @@ fn calls_that_are_seldom_as_foreseen_wait_in_runs_of_their_own_until_they_are_tr
     let (seldom, often) = (&lesson(true, true), &lesson(false, true));
     let mut estimates = learnt(&plan, &outcome, seldom, 2);
     assert!(waiting(&estimates, Some(&[])).is_empty(), "one block says little, however often the call is in it");
-    (0..8).for_each(|_| estimates.learn(&plan, &outcome, seldom));
+    (0..8).for_each(|_| learn(&mut estimates, &plan, &outcome, seldom));
     assert_eq!(waiting(&estimates, Some(&[])), [2, 5, 6]);
     assert!(waiting(&estimates, None).is_empty(), "with a list, all are as foreseen");
 
     // While it waits, nothing is learnt of it.
-    let waited = |estimates: &mut Estimates| estimates.learn(&plan, &outcome, &lesson(false, false));
+    let waited = |estimates: &mut Estimates| learn(estimates, &plan, &outcome, &lesson(false, false));
     let blocks = blocks_until(&mut estimates, waited, |estimates| waiting(estimates, Some(&[])).is_empty());
     assert!((4..200).contains(&blocks), "after {blocks} blocks");
-    (0..4).for_each(|_| estimates.learn(&plan, &outcome, often));
-    (0..2).for_each(|_| estimates.learn(&plan, &outcome, seldom));
+    (0..4).for_each(|_| learn(&mut estimates, &plan, &outcome, often));
+    (0..2).for_each(|_| learn(&mut estimates, &plan, &outcome, seldom));
     assert!(waiting(&estimates, Some(&[])).is_empty(), "it was mostly as foreseen");
 }
 
