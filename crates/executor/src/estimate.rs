@@ -2,12 +2,15 @@
 
 use std::{mem::replace, ops::Range, time::Duration};
 
-use alloy_primitives::{TxKind, map::HashMap};
+use alloy_primitives::{
+    TxKind,
+    map::{Entry, HashMap},
+};
 use sluice_stf::Plan;
 use sluice_types::Outcome;
 
-/// Calls from which on all that is remembered of calls is forgotten after a block: simpler than any order of use, and as good for a working
-/// set that fits.
+/// Calls of which something is remembered. A full memory is emptied after the block: simpler than any order of use, and as good for a
+/// working set that fits.
 pub const CALLS_KNOWN_MAX: usize = 1 << 16;
 
 /// Most runs of a block that are learnt from, of those that were executed ahead and of the others.
@@ -345,10 +348,11 @@ impl Estimates {
             let ns = u64::try_from(u128::from(took_ns) * u128::from(gas_used) / u128::from(gas.max(1)));
             let ns = ns.expect("a part of the run's time is at most that");
             let place = match kind {
-                Kind::Known(place) => place,
-                _ if took_ns == 0 => continue,
+                Kind::Known(place) => Some(place),
+                _ if took_ns == 0 => None,
                 _ => self.place(plan, index, ns),
             };
+            let Some(place) = place else { continue };
             let call = &mut self.calls[place as usize];
             if took_ns > 0 {
                 // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
@@ -358,18 +362,21 @@ impl Estimates {
         }
     }
 
-    /// The place of a call, which was not known before, or only since this block.
-    fn place(&mut self, plan: &Plan<'_>, index: usize, ns: u64) -> u32 {
-        let (kind, selector, _) = plan.call(index).expect("it is a call");
-        let next = u32::try_from(self.calls.len()).expect("at most so many are remembered and are in a block");
-        let place = *self.places.entry((kind, selector)).or_insert(next);
-        if place == next {
-            self.calls.push(Call::new(ns));
+    /// The place of a call, which was not known before, or only since this block. `None` where the memory is full.
+    fn place(&mut self, plan: &Plan<'_>, index: usize, ns: u64) -> Option<u32> {
+        let (kind, selector, _) = plan.call(index)?;
+        let next = self.calls.len();
+        match self.places.entry((kind, selector)) {
+            Entry::Occupied(place) => Some(*place.get()),
+            Entry::Vacant(place) if next < CALLS_KNOWN_MAX => {
+                self.calls.push(Call::new(ns));
+                Some(*place.insert(u32::try_from(next).ok()?))
+            }
+            Entry::Vacant(_) => None,
         }
-        place
     }
 
-    /// Forgets all calls when there are too many.
+    /// Forgets all calls when no more can be remembered.
     fn forget_many(&mut self) {
         if self.calls.len() >= CALLS_KNOWN_MAX {
             self.places.clear();

@@ -38,9 +38,9 @@ pub use crate::{
     shares::Share,
 };
 
-/// Memory of runs that a lane keeps. It needs as much as there are runs that wait to be committed.
+/// Runs whose lists a lane keeps. It needs as many as there are runs that wait to be committed.
 const RUNS_KEPT_MAX: usize = 16;
-/// Accounts or slots of a run above which its memory is not kept: it would be megabytes for each.
+/// Accounts or slots of a run above which its lists are not kept: they would be megabytes for each.
 const EFFECTS_KEPT_MAX: usize = 1 << 12;
 
 /// One speculating machine with its own table.
@@ -48,8 +48,9 @@ const EFFECTS_KEPT_MAX: usize = 1 << 12;
 pub struct Lane<'a> {
     id: u32,
     machine: Machine<'a>,
-    /// For the next runs. It is what this lane has committed, so that nothing is freed on another core than made it.
-    memory: &'a mut Vec<RunMemory>,
+    /// Empty ones for the next runs: those of runs that this lane has committed. Otherwise half would be freed on another core than made
+    /// them.
+    spare: &'a mut Vec<Effects>,
 }
 
 fn number(lane: usize) -> u32 {
@@ -63,12 +64,12 @@ pub struct Run {
     first: usize,
     /// `None` where it does not foresee what becomes of the transaction.
     receipts: Vec<Option<Receipt>>,
-    effects: RunMemory,
+    effects: Effects,
 }
 
-/// The effects of a run, or memory for them.
+/// What the transactions of a run did and learnt, in lists that serve one run after another.
 #[derive(Default)]
-pub(crate) struct RunMemory {
+pub(crate) struct Effects {
     done: Vec<Foreseen>,
     accounts: Vec<AccountEffect>,
     slots: Vec<SlotEffect>,
@@ -83,7 +84,7 @@ struct Foreseen {
     slots_end: usize,
 }
 
-impl RunMemory {
+impl Effects {
     /// Effects of the transaction at this place.
     fn of(&self, place: usize) -> (&[AccountEffect], &[SlotEffect]) {
         let start = |end: fn(&Foreseen) -> usize| place.checked_sub(1).map_or(0, |before| end(&self.done[before]));
@@ -104,7 +105,7 @@ impl<'a> Lane<'a> {
         Self {
             id: number(id),
             machine: Machine::new(plan.rules(), plan.env(), state, &mut workspace.bench),
-            memory: &mut workspace.runs,
+            spare: &mut workspace.spare,
         }
     }
 
@@ -120,7 +121,7 @@ impl<'a> Lane<'a> {
             lane: self.id,
             first,
             receipts: Vec::with_capacity(transactions.len()),
-            effects: self.memory.pop().unwrap_or_default(),
+            effects: self.spare.pop().unwrap_or_default(),
         };
         for index in transactions {
             let receipt = self.foresee(plan, index, &mut run.effects);
@@ -133,7 +134,7 @@ impl<'a> Lane<'a> {
         run
     }
 
-    fn foresee(&mut self, plan: &Plan<'_>, index: usize, effects: &mut RunMemory) -> Option<Receipt> {
+    fn foresee(&mut self, plan: &Plan<'_>, index: usize, effects: &mut Effects) -> Option<Receipt> {
         // What a deposit may use depends on all before it, and there are few.
         let (sender, nonce) = plan.sender(index)?;
         let table = self.machine.table_mut();
@@ -163,14 +164,14 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Keeps the memory of a run that is committed.
-    fn keep(&mut self, RunMemory { mut done, mut accounts, mut slots }: RunMemory) {
+    /// Keeps the lists of a run that is committed.
+    fn keep(&mut self, Effects { mut done, mut accounts, mut slots }: Effects) {
         let is_usual = accounts.len().max(slots.len()) <= EFFECTS_KEPT_MAX;
-        if is_usual && self.memory.len() < RUNS_KEPT_MAX {
+        if is_usual && self.spare.len() < RUNS_KEPT_MAX {
             done.clear();
             accounts.clear();
             slots.clear();
-            self.memory.push(RunMemory { done, accounts, slots });
+            self.spare.push(Effects { done, accounts, slots });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{codes::Codes, lanes::RunMemory, ledger::LedgerMemory, preimages::Preimages, table::Rows};
+use crate::{codes::Codes, lanes::Effects, ledger::LedgerMemory, preimages::Preimages, table::Rows};
 
 /// Analysed code, and memory that need not grow anew.
 ///
@@ -12,7 +12,8 @@ use crate::{codes::Codes, lanes::RunMemory, ledger::LedgerMemory, preimages::Pre
 pub struct Workspace {
     pub(crate) bench: Bench,
     pub(crate) ledger: LedgerMemory,
-    pub(crate) runs: Vec<RunMemory>,
+    /// Of the lane that works here.
+    pub(crate) spare: Vec<Effects>,
 }
 
 /// The part of it that belongs to one machine.
