@@ -29,11 +29,12 @@ use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use cut::Prospect;
 use estimate::{Estimates, Lesson, RunLesson};
 use order::Runs;
+use sluice_executor::WORKERS_MAX;
 use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
     execute_plan,
-    lanes::{Commit, Committer, Lane, LedgerMemory, Run},
+    lanes::{Commit, Committer, Lane, LedgerMemory, Remaining, Run},
 };
 use vectors::{MainnetBlock, mainnet_blocks};
 
@@ -41,12 +42,17 @@ use vectors::{MainnetBlock, mainnet_blocks};
 #[global_allocator]
 static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
-/// Cores that are simulated.
+/// Cores that are simulated. An executor has no more workers than [`WORKERS_MAX`].
 const CORES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// Runs of each block; the quickest counts.
 const ROUNDS: usize = 5;
 /// Runs before those, from which estimates are learnt.
 const LESSONS: usize = 4;
+/// As in `block.rs`.
+const LOOKED_AT_RUNS: usize = 2;
+const TRIES_MAX: usize = 4;
+/// As in `closing.rs`.
+const SHARES_PER_WORKER: usize = 4;
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
@@ -69,6 +75,23 @@ struct Simulated {
     /// Time in which changes and access list were made, by one worker.
     ending: Duration,
     executed_again: usize,
+}
+
+/// As the executor looks at a run that is ready.
+#[derive(Default)]
+struct Try {
+    /// Executed ahead again, ready at this time.
+    again: Option<(Duration, Run)>,
+    missed: Vec<usize>,
+    heard: usize,
+    times: usize,
+}
+
+impl Try {
+    fn may_be_tried(&self, now: Duration, heard: usize) -> bool {
+        let is_tried = self.again.as_ref().is_some_and(|(time, _)| *time > now);
+        !is_tried && self.heard < heard && self.times < TRIES_MAX
+    }
 }
 
 /// What is kept from block to block.
@@ -101,6 +124,9 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
     workers[0].free = time;
     // `None` inside for those that wait.
     let mut ready: Vec<Option<(Duration, Option<Run>)>> = runs.iter().map(|_| None).collect();
+    // When each run that was executed ahead again is ready, what of its transactions was missed first, how long the log was that who
+    // looked last had heard, and how often it was tried.
+    let mut tries: Vec<Try> = runs.iter().map(|_| Try::default()).collect();
     let mut lesson = Lesson::default();
     let learnt = |(run, transactions): (usize, &Range<usize>)| RunLesson {
         transactions: transactions.clone(),
@@ -120,14 +146,22 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
             *learnt = visible.max(*learnt);
         };
         if is_ready && token_free <= now {
-            let (_, run) = ready[committed].take().expect("it is ready");
+            let (_, mut run) = ready[committed].take().expect("it is ready");
+            let Try { again, mut missed, .. } = take(&mut tries[committed]);
+            if let Some((_, again)) = again.filter(|(time, _)| *time <= now) {
+                run = Some(again);
+            }
             let (commits, time) = if let Some(run) = run {
                 let (done, time) = timed(|| {
                     learn(lane, learnt);
                     committer.commit(plan, run, lane).expect("a map does not fail")
                 });
-                lesson.runs[committed].was_foreseen = true;
-                lesson.again.extend(&done.executed);
+                lesson.runs[committed].was_foreseen = !waits[committed];
+                done_so_far.executed_again += done.executed.len();
+                missed.extend(&done.executed);
+                missed.sort_unstable();
+                missed.dedup();
+                lesson.again.extend(missed);
                 (done.commits, time)
             } else {
                 let (commit, time) = timed(|| {
@@ -165,20 +199,67 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
                 ready[run] = Some((now + time, Some(foreseen)));
             }
             claimed += 1;
+        } else if let Some(run) = (committed..runs.len()).take(LOOKED_AT_RUNS * cores).find(|run| {
+            let is_ready = ready[*run].as_ref().is_some_and(|(time, _)| *time <= now);
+            cores > 2 && is_ready && tries[*run].may_be_tried(now, visible)
+        }) {
+            let tried = &mut tries[run];
+            let before = match &tried.again {
+                Some((_, before)) => Some(before),
+                None => ready[run].as_ref().and_then(|(_, before)| before.as_ref()),
+            };
+            let ((missed, again), time) = timed(|| {
+                learn(lane, learnt);
+                let missed = before.map(|before| lane.outdated(&before.effects()));
+                let is_outdated = missed.as_ref().is_none_or(|missed| !missed.is_empty());
+                (missed, is_outdated.then(|| lane.run(plan, runs[run].clone())))
+            });
+            tried.heard = visible;
+            *free = now + time;
+            if let Some(again) = again {
+                tried.times += 1;
+                tried.again = Some((now + time, again));
+                if tried.missed.is_empty() {
+                    tried.missed = missed.unwrap_or_default();
+                }
+                lesson.runs[run].took = time;
+            }
         } else {
             // Nothing to do before something else happens.
             let others = workers.iter().map(|worker| worker.free);
             let times = others.chain(ready.iter().flatten().map(|(time, _)| *time)).chain([token_free]);
+            let times = times.chain(tries.iter().filter_map(|tried| tried.again.as_ref()).map(|(time, _)| *time));
             let next = times.filter(|time| *time > now).min().expect("somebody is about the rest");
             workers[worker].free = next;
         }
     }
-    let ((outcome, memory), time) = timed(|| committer.finish());
+    // Whoever is free makes the next share.
+    let (ended, mut time) = timed(|| committer.end(cores * SHARES_PER_WORKER));
+    let (ending, Remaining { shares, made, receipts }) = ended;
+    let mut ends = vec![Duration::ZERO; cores];
+    let mut by_who_is_free = |took: Duration| *ends.iter_mut().min().expect("there is a worker") += took;
+    let (receipts, took) = timed(|| receipts.put_together());
+    by_who_is_free(took);
+    let mut pieces: Vec<_> = Vec::new();
+    for share in shares {
+        let (piece, took) = timed(|| ending.pieces(share));
+        by_who_is_free(took);
+        pieces.push(piece);
+    }
+    time += ends.into_iter().max().expect("there is a worker");
+    let (changes, list): (Vec<_>, Vec<_>) = pieces.into_iter().chain(made).unzip();
+    let (changes, changes_took) = timed(|| ending.changes(changes));
+    let (list, list_took) = timed(|| ending.list(list));
+    time += if cores > 1 { changes_took.max(list_took) } else { changes_took + list_took };
+    let ((outcome, memory), took) = timed(|| ending.finish(changes, list, receipts));
+    time += took;
     assert_eq!(outcome.gas_used, block.gas_used);
     *ledger = memory;
-    lesson.took = token_free + time;
+    // Whoever executes something ahead for nothing is waited for.
+    let busy = workers.iter().map(|worker| worker.free).max().expect("there is a worker");
+    lesson.took = (token_free + time).max(busy);
     estimates.learn(plan, &prospect.expected, &outcome, &lesson);
-    Simulated { time: token_free + time, ending: time, executed_again: lesson.again.len(), ..done_so_far }
+    Simulated { time: lesson.took, ending: time, ..done_so_far }
 }
 
 fn main() {
@@ -187,8 +268,10 @@ fn main() {
     let mut whole = [Simulated::default(); CORES.len()];
     let (mut sequential_sum, mut transactions) = (0.0, 0);
     let mut alone = Workspace::default();
-    let mut kept = CORES
-        .map(|cores| Kept { workspaces: repeat_with(Workspace::default).take(cores).collect(), ..Kept::default() });
+    let mut kept = CORES.map(|cores| Kept {
+        workspaces: repeat_with(Workspace::default).take(cores.min(WORKERS_MAX)).collect(),
+        ..Kept::default()
+    });
     for block in mainnet_blocks().iter().filter(|block| !block.txs.is_empty()) {
         let system_call = block.beacon_root.map(|root| (BEACON_ROOTS_ADDRESS, root));
         let plan = Plan::ethereum(&block.cfg, &block.env, system_call, &block.txs);

@@ -2,13 +2,18 @@
 //!
 //! Runs are claimed, mostly in order, and committed in order. The commit token is a lock: who has finished a run tries it, commits all that
 //! is ready, and goes on to the next run. Nobody waits for it, because whoever holds it looks once more after giving it back.
+//!
+//! When nothing is left to claim, those who are not about to commit look through what is ready, and execute again ahead what others have
+//! made wrong meanwhile. With two workers nobody would be free for that.
 
 use std::{
+    mem::replace,
     ops::Range,
     time::{Duration, Instant},
 };
 
 use crate::{
+    closing::look_for,
     estimate::{Lesson, RunLesson, in_ns},
     order::Runs,
     sync::{
@@ -19,7 +24,7 @@ use crate::{
 use sluice_stf::{
     Error, Plan,
     engine::Failed,
-    lanes::{Commit, Committer, Lane, Run},
+    lanes::{Commit, Committer, Lane, Run, RunEffects},
 };
 
 /// Transactions executed again, with hardly one as foreseen among them, after which a block is taken for a chain of dependent
@@ -30,12 +35,43 @@ const CHAIN_RUNS: usize = 32;
 /// Runs of a chain that are executed at once.
 const CHAIN_RUNS_AT_ONCE: usize = 16;
 
+/// Runs for each worker, from the next on, among which those who are free look for what they can execute again.
+const LOOKED_AT_RUNS: usize = 2;
+/// How often one run is executed ahead again.
+const TRIES_MAX: usize = 4;
+
 /// What may be committed when all before it is.
 enum Ready {
     /// Executed ahead.
-    Foreseen(Run),
-    /// To be executed in its turn, by whoever commits.
+    Foreseen(Foreseen),
+    /// To be executed in its turn, by whoever commits, unless somebody is free to try it.
     Waiting,
+}
+
+/// A run that was executed ahead.
+struct Foreseen {
+    run: Run,
+    /// Transactions that would not have been as foreseen first.
+    missed: Vec<usize>,
+    /// It should have waited, and somebody was free to try it.
+    waited: bool,
+}
+
+impl Ready {
+    fn effects(&self) -> Option<RunEffects> {
+        match self {
+            Self::Foreseen(Foreseen { run, .. }) => Some(run.effects()),
+            Self::Waiting => None,
+        }
+    }
+}
+
+/// How a ready run was looked at by those who are free.
+#[derive(Default)]
+struct Tried {
+    /// Length of the log that who looked last had heard of.
+    heard: usize,
+    times: usize,
 }
 
 /// A block that is being executed.
@@ -50,6 +86,9 @@ pub(crate) struct Block<'p> {
     took_ns: Vec<AtomicU64>,
     /// Runs that are claimed, by nobody any more, and not yet committed.
     ready: Vec<Mutex<Option<Ready>>>,
+    /// Held by who looks at the run. Empty where nobody will be free.
+    tried: Vec<Mutex<Tried>>,
+    looked_at: usize,
     token: Mutex<Token>,
     /// Runs that are committed. Only whoever holds the token changes it.
     committed: AtomicUsize,
@@ -70,7 +109,7 @@ struct Token {
     chain: usize,
     /// Runs for which the next chain is executed by one worker.
     alone_runs: usize,
-    /// Transactions that were not as foreseen.
+    /// Transactions that were not as foreseen first.
     again: Vec<usize>,
     /// Whether each run was executed ahead.
     was_foreseen: Vec<bool>,
@@ -108,6 +147,8 @@ impl<'p> Block<'p> {
             took_ns,
             claimed: AtomicUsize::new(0),
             ready,
+            tried: Vec::new(),
+            looked_at: 0,
             token: Mutex::new(Token {
                 committer: Some(committer),
                 started: commit.is_some(),
@@ -126,11 +167,20 @@ impl<'p> Block<'p> {
         }
     }
 
+    /// With so many workers, who may be free before it ends.
+    pub(crate) fn among(mut self, workers: usize) -> Self {
+        if workers > 2 {
+            self.looked_at = LOOKED_AT_RUNS * workers;
+            self.tried = self.ready.iter().map(|_| Mutex::default()).collect();
+        }
+        self
+    }
+
     pub(crate) fn plan(&self) -> &'p Plan<'p> {
         self.plan
     }
 
-    /// Works until nothing is left to claim, and commits what is ready then. While there is work for more, calls `join`, which lets
+    /// Works until nothing is left to claim, and helps for a while then. While there is work for more, calls `join`, which lets
     /// those join who have become free.
     ///
     /// Errors: a read of the state failed; the block cannot go on.
@@ -148,7 +198,7 @@ impl<'p> Block<'p> {
             let start = self.claimed.fetch_add(count, Ordering::AcqRel);
             let claimed = start..(start + count).min(self.runs.len());
             if claimed.is_empty() {
-                return self.commit_ready(worker);
+                return self.help(worker);
             }
             for runs in self.runs.order[claimed].chunk_by(|run, next| run + 1 == *next) {
                 self.commit_ready(worker)?;
@@ -168,7 +218,71 @@ impl<'p> Block<'p> {
         let start = Instant::now();
         let foreseen = worker.lane.run(self.plan, self.runs.ranges[run].clone());
         self.note_time(run, start);
-        Ready::Foreseen(foreseen)
+        Ready::Foreseen(Foreseen { run: foreseen, missed: Vec::new(), waited: false })
+    }
+
+    /// Commits what is ready, and spares whoever commits what can be executed again ahead, until the block is over or there was nothing
+    /// to do for long.
+    fn help(&self, worker: &mut Worker<'_>) -> Result<(), Error<Failed>> {
+        loop {
+            self.commit_ready(worker)?;
+            let committed = self.committed.load(Ordering::Acquire);
+            let is_over =
+                || self.stopped.load(Ordering::Acquire) || self.committed.load(Ordering::Acquire) != committed;
+            if self.looked_at == 0 || committed == self.runs.len() || self.stopped.load(Ordering::Acquire) {
+                return Ok(());
+            }
+            if !self.try_again(worker, committed) && !look_for(is_over) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Executes a run ahead once more, of those that follow what is committed, if one is not as foreseen as far as the worker knows. False
+    /// where there is none.
+    fn try_again(&self, worker: &mut Worker<'_>, committed: usize) -> bool {
+        self.learn(worker);
+        for run in (committed..self.runs.len()).take(self.looked_at) {
+            let Ok(mut tried) = self.tried[run].try_lock() else { continue };
+            if tried.heard == worker.learnt || tried.times == TRIES_MAX {
+                continue;
+            }
+            // Whoever commits must not wait for who looks.
+            let Some(effects) = lock(&self.ready[run]).as_ref().map(Ready::effects) else { continue };
+            tried.heard = worker.learnt;
+            let missed = effects.map(|effects| worker.lane.outdated(&effects));
+            if missed.as_ref().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            tried.times += 1;
+            let start = Instant::now();
+            let again = worker.lane.run(self.plan, self.runs.ranges[run].clone());
+            self.note_time(run, start);
+            if let Some(needless) = self.put_again(run, again, missed.unwrap_or_default()) {
+                worker.lane.take_back(needless);
+            }
+            metrics::counter!("executor_tried_again_total").increment(1);
+            return true;
+        }
+        false
+    }
+
+    /// Puts a run into the place of what was foreseen, and gives the one that is not needed.
+    fn put_again(&self, run: usize, again: Run, missed: Vec<usize>) -> Option<Run> {
+        match &mut *lock(&self.ready[run]) {
+            Some(Ready::Foreseen(foreseen)) => {
+                if foreseen.missed.is_empty() {
+                    foreseen.missed = missed;
+                }
+                Some(replace(&mut foreseen.run, again))
+            }
+            Some(waiting) => {
+                *waiting = Ready::Foreseen(Foreseen { run: again, missed, waited: true });
+                None
+            }
+            // Committed meanwhile.
+            None => Some(again),
+        }
     }
 
     /// Gives the block up.
@@ -263,15 +377,19 @@ impl<'p> Block<'p> {
         Ok(())
     }
 
-    fn commit(&self, token: &mut Token, worker: &mut Worker<'_>, run: Run) -> Result<(), Error<Failed>> {
+    fn commit(&self, token: &mut Token, worker: &mut Worker<'_>, foreseen: Foreseen) -> Result<(), Error<Failed>> {
         self.learn(worker);
+        let Foreseen { run, mut missed, waited } = foreseen;
         let done = token.committer().commit(self.plan, run, &mut worker.lane)?;
         metrics::counter!("executor_foreseen_total").increment(done.held as u64);
         metrics::counter!("executor_executed_again_total").increment(done.executed.len() as u64);
-        token.again.extend(&done.executed);
+        missed.extend(&done.executed);
+        missed.sort_unstable();
+        missed.dedup();
+        token.again.extend(missed);
         self.publish(done.commits);
         let committed = self.committed.load(Ordering::Acquire);
-        token.was_foreseen[committed] = true;
+        token.was_foreseen[committed] = !waited;
         let next = committed + 1;
         if done.held > done.executed.len() {
             (token.chain, token.alone_runs) = (0, CHAIN_RUNS);

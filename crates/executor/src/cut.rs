@@ -26,6 +26,9 @@ const CLASHES_MIN: u16 = u16::MAX / 4;
 const QUIET_CLASHES_MAX: u16 = u16::MAX / 64;
 /// Time of a run that is longer so that what clashes stays together.
 const CLASH_RUN_TIME: Duration = Duration::from_micros(800);
+/// Workers that such a run is short for, so that all end together. With more there is always somebody free, and cut short it would only be
+/// executed again.
+const CLASH_WORKERS_MAX: usize = 4;
 /// Time of calls in a row from which on they are a run of their own because they wait.
 const WAITING_TIME_MIN: Duration = Duration::from_micros(10);
 
@@ -99,7 +102,10 @@ impl Prospect {
             let most = if clashes < QUIET_CLASHES_MAX { QUIET_RUN_TIME } else { RUN_TIME };
             in_ns(share.clamp(LAST_RUN_TIME, most))
         };
-        let clash_bound = |left: u64| in_ns(CLASH_RUN_TIME).min(left / workers as u64).max(bound(left, u16::MAX));
+        let clash_bound = |left: u64| {
+            let share = left / workers.min(CLASH_WORKERS_MAX) as u64;
+            in_ns(CLASH_RUN_TIME).min(share).max(bound(left, u16::MAX))
+        };
         let is_listed = cuts.is_none();
         let waits = if is_listed { vec![false; expected.len()] } else { waits(expected) };
         let waits = |index: usize| waits[index - first];

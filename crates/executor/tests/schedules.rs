@@ -144,7 +144,7 @@ where
         (0..plan.len()).step_by(run_length).map(|start| start..(start + run_length).min(plan.len())).collect();
     let waits = (0..runs.len()).map(|run| run % 3 == 1).collect();
     let runs = Runs { order: order(runs.len()), ranges: runs, waits };
-    let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default()));
+    let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default())).among(threads);
     let closing = Closing::new(threads);
     let failure = sync::Mutex::new(None);
     shuttle::thread::scope(|scope| {

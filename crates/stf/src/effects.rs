@@ -61,7 +61,11 @@ impl AccountEffect {
     fn holds(&self, ledger: &mut Ledger, names: &mut Names) -> bool {
         // What the ledger has no row for is as it was before the block. So it was read, unless the run itself had changed it.
         let Some(row) = ledger.find(names, self.row, self.address) else { return !self.is_foreseen };
-        let now = &ledger.rows[row as usize].now;
+        self.holds_on(&ledger.rows[row as usize].now)
+    }
+
+    /// The same where the account is so now.
+    fn holds_on(&self, now: &Moment) -> bool {
         let balance = if now.balance == self.start.balance {
             true
         } else if self.seen & seen::BALANCE != 0 || is_huge(&now.balance) {
@@ -72,6 +76,11 @@ impl AccountEffect {
         balance
             && (self.seen & seen::NONCE == 0 || now.nonce == self.start.nonce)
             && (self.seen & seen::CODE == 0 || now.code_hash == self.start.code_hash)
+    }
+
+    /// As [`AccountEffect::holds`], as far as a table knows, whose rows are other ones. What the run itself had changed is not judged.
+    fn may_hold(&self, table: &Table<'_>) -> bool {
+        self.is_foreseen || table.heard_account(&self.address).is_none_or(|now| self.holds_on(&now))
     }
 
     fn apply(&self, ledger: &mut Ledger, names: &mut Names) {
@@ -122,6 +131,11 @@ impl SlotEffect {
         }
     }
 
+    /// As [`AccountEffect::may_hold`].
+    fn may_hold(&self, account: &Address, table: &Table<'_>) -> bool {
+        self.is_foreseen || table.heard_slot(account, &self.key).is_none_or(|now| now == self.start)
+    }
+
     fn apply(&self, ledger: &mut Ledger, names: &mut Names, destroyed: bool) {
         let account = names.row(self.account).expect("accounts are applied before their slots");
         let slot = ledger.slot(names, self.slot, Place(account, self.key), self.start);
@@ -134,6 +148,13 @@ impl SlotEffect {
 /// The effects of one transaction hold on what the ledger has now.
 pub(crate) fn hold(accounts: &[AccountEffect], slots: &[SlotEffect], ledger: &mut Ledger, names: &mut Names) -> bool {
     accounts.iter().all(|effect| effect.holds(ledger, names)) && slots.iter().all(|effect| effect.holds(ledger, names))
+}
+
+/// The same as far as a table knows that has not executed it. Only a guess, which may be wrong either way.
+pub(crate) fn may_hold(accounts: &[AccountEffect], slots: &[SlotEffect], table: &Table<'_>) -> bool {
+    let address = |row: u32| accounts.iter().find(|account| account.row == row).map(|account| &account.address);
+    accounts.iter().all(|effect| effect.may_hold(table))
+        && slots.iter().all(|effect| address(effect.account).is_none_or(|account| effect.may_hold(account, table)))
 }
 
 /// Commits the effects of one transaction.

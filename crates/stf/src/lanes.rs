@@ -10,17 +10,14 @@
 //!
 //! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
 
-use alloc::vec::Vec;
-use core::{
-    mem::{replace, take},
-    ops::Range,
-};
+use alloc::{sync::Arc, vec::Vec};
+use core::{mem::replace, ops::Range};
 
 use sluice_types::{BlockAccessList, Outcome, Receipt, SkippedTransaction, StateChanges, StateRead};
 
 use crate::{
     Error, Plan, Workspace,
-    effects::{AccountEffect, SlotEffect, apply, apply_table, hold},
+    effects::{AccountEffect, SlotEffect, apply, apply_table, hold, may_hold},
     ledger::{Ledger, Names},
     machine::Machine,
     products,
@@ -64,8 +61,20 @@ pub struct Run {
     first: usize,
     /// `None` where it does not foresee what becomes of the transaction.
     receipts: Vec<Option<Receipt>>,
-    effects: Effects,
+    effects: Arc<Effects>,
 }
+
+impl Run {
+    /// What its transactions did and learnt, for who wants to know whether that [still holds](Lane::outdated). Cheap to clone.
+    pub fn effects(&self) -> RunEffects {
+        RunEffects(self.first, self.effects.clone())
+    }
+}
+
+/// See [`Run::effects`].
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
+pub struct RunEffects(usize, Arc<Effects>);
 
 /// What the transactions of a run did and learnt, in lists that serve one run after another.
 #[derive(Default)]
@@ -116,22 +125,29 @@ impl<'a> Lane<'a> {
 
     /// Executes transactions ahead of what is committed.
     pub fn run(&mut self, plan: &Plan<'_>, transactions: Range<usize>) -> Run {
-        let first = transactions.start;
-        let mut run = Run {
-            lane: self.id,
-            first,
-            receipts: Vec::with_capacity(transactions.len()),
-            effects: self.spare.pop().unwrap_or_default(),
-        };
+        let (lane, first) = (self.id, transactions.start);
+        let mut receipts = Vec::with_capacity(transactions.len());
+        let mut effects = self.spare.pop().unwrap_or_default();
         for index in transactions {
-            let receipt = self.foresee(plan, index, &mut run.effects);
-            let (accounts_end, slots_end) = (run.effects.accounts.len(), run.effects.slots.len());
+            let receipt = self.foresee(plan, index, &mut effects);
+            let (accounts_end, slots_end) = (effects.accounts.len(), effects.slots.len());
             let gas_used = receipt.as_ref().map(|receipt| receipt.gas_used);
-            run.effects.done.push(Foreseen { gas_used, accounts_end, slots_end });
-            run.receipts.push(receipt);
+            effects.done.push(Foreseen { gas_used, accounts_end, slots_end });
+            receipts.push(receipt);
         }
         self.machine.table_mut().roll_back();
-        run
+        Run { lane, first, receipts, effects: effects.into() }
+    }
+
+    /// Transactions of a run that would not be as foreseen, as far as the lane knows. A guess, by which a run is executed ahead once more
+    /// or not: it may be wrong either way.
+    pub fn outdated(&self, RunEffects(first, effects): &RunEffects) -> Vec<usize> {
+        let table = self.machine.table();
+        let is_outdated = |place: &usize| {
+            let (accounts, slots) = effects.of(*place);
+            effects.done[*place].gas_used.is_none() || !may_hold(accounts, slots, table)
+        };
+        (0..effects.done.len()).filter(is_outdated).map(|place| first + place).collect()
     }
 
     fn foresee(&mut self, plan: &Plan<'_>, index: usize, effects: &mut Effects) -> Option<Receipt> {
@@ -164,8 +180,14 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// Keeps the lists of a run that is committed.
-    fn keep(&mut self, Effects { mut done, mut accounts, mut slots }: Effects) {
+    /// Takes back a run that will not be committed.
+    pub fn take_back(&mut self, run: Run) {
+        self.keep(run.effects);
+    }
+
+    /// Keeps the lists of a run that is over, unless somebody still looks at them.
+    fn keep(&mut self, effects: Arc<Effects>) {
+        let Some(Effects { mut done, mut accounts, mut slots }) = Arc::into_inner(effects) else { return };
         let is_usual = accounts.len().max(slots.len()) <= EFFECTS_KEPT_MAX;
         if is_usual && self.spare.len() < RUNS_KEPT_MAX {
             done.clear();
@@ -258,8 +280,9 @@ impl Committer {
             committed.executed.push(run.first + place);
         }
         committed.held += kept;
-        lane.keep(take(&mut run.effects));
-        self.receipts.append(run.receipts);
+        let Run { effects, receipts, .. } = run;
+        lane.keep(effects);
+        self.receipts.append(receipts);
         committed.commits.push(self.ledger.publish());
         Ok(committed)
     }

@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 use core::mem::replace;
 
 use alloy_primitives::{
-    Address,
+    Address, U256,
     map::{AddressMap, Entry},
 };
 
 use crate::{
     ledger::{Commit, CommittedRow, CommittedSlot, name},
-    table::{NONE, Place, Table},
+    table::{Moment, NONE, Place, Table},
 };
 
 /// Marks what stands in the place of a row as a number of news. No table has so many rows.
@@ -205,6 +205,39 @@ impl Table<'_> {
             }
             news = self.heard.slot_news[news as usize].previous;
         }
+    }
+
+    /// An account as the table knows it, if it does.
+    pub(crate) fn heard_account(&self, address: &Address) -> Option<Moment> {
+        Some(match Found::of(*self.row_of.get(address)?) {
+            Found::Row(row) => self.accounts[row as usize].now(),
+            Found::News(news) => self.heard.account(self.heard.accounts[news as usize]).now,
+        })
+    }
+
+    /// A slot as the table knows it, if it does.
+    pub(crate) fn heard_slot(&self, address: &Address, key: &U256) -> Option<U256> {
+        let Some(Found::Row(row)) = self.row_of.get(address).map(|row| Found::of(*row)) else {
+            return self.waiting_slot(address, key);
+        };
+        match self.slot_of.get(&Place(row, *key)).map(|slot| Found::of(*slot)) {
+            Some(Found::Row(slot)) => Some(self.slots[slot as usize].slot.present_value),
+            Some(Found::News(news)) => Some(self.heard.slot(news).now),
+            None => self.accounts[row as usize].storage_gone.then_some(U256::ZERO),
+        }
+    }
+
+    /// The same where the account has no row yet.
+    fn waiting_slot(&self, address: &Address, key: &U256) -> Option<U256> {
+        let mut news = *self.heard.waiting.get(address)?;
+        while news != NONE {
+            let slot = self.heard.slot(news);
+            if slot.key == *key {
+                return Some(slot.now);
+            }
+            news = self.heard.slot_news[news as usize].previous;
+        }
+        None
     }
 
     /// The number of an account's news, if it is any.

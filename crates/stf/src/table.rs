@@ -131,7 +131,7 @@ impl AccountRow {
         }
     }
 
-    fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         let AccountInfo { balance, nonce, code_hash, .. } = self.account.info;
         Moment { exists: self.exists, nonce, balance, code_hash }
     }

@@ -161,3 +161,27 @@ fn slots_that_another_lane_has_written_are_gone_with_their_contract() {
         assert_eq!(several, block.alone(1), "itself: {itself}");
     }
 }
+
+#[test]
+fn what_others_have_made_wrong_is_seen_by_who_is_free() {
+    let block = Block::new(&[(SWITCH_AT, SOMETHING), (adder(), NOTHING), (SWITCH_AT, NOTHING), (FACTORY_AT, INIT)]);
+    let several = block.by_two(|plan, committer, [foresees, hears]| {
+        // The second foresees that the switch destroys the adder, which it does no longer after the first.
+        let run = foresees.run(plan, 1..3);
+        assert!(hears.outdated(&run.effects()).is_empty(), "nothing has happened yet");
+        let first = committer.execute(plan, 0..1, foresees).unwrap();
+        assert_eq!(foresees.outdated(&run.effects()), [2], "it knows what it has executed");
+        assert!(hears.outdated(&run.effects()).is_empty(), "it has not heard of it");
+        hears.learn(&first);
+        assert_eq!(hears.outdated(&run.effects()), [2], "it has heard of a contract that it has never seen");
+        let again = hears.run(plan, 1..3);
+        assert!(hears.outdated(&again.effects()).is_empty());
+        foresees.take_back(run);
+        let committed = committer.commit(plan, again, foresees).unwrap();
+        assert_eq!((committed.held, committed.executed), (2, vec![]));
+        // It has a row of the slot now, and hears that the slot has changed.
+        committed.commits.iter().for_each(|commit| hears.learn(commit));
+        committer.execute(plan, 3..4, hears).unwrap();
+    });
+    assert_eq!(several, block.alone(8));
+}

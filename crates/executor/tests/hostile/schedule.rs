@@ -1,7 +1,7 @@
 //! A scheduler of one thread: lanes and committer in an order that a seed decides, so that any interleaving can be replayed.
 #![allow(unreachable_pub, reason = "a module of one test")]
 
-use std::convert::Infallible;
+use std::{collections::VecDeque, convert::Infallible, ops::Range};
 
 use sluice_stf::{
     Error, Plan, Workspace,
@@ -53,9 +53,9 @@ pub fn execute(plan: &Plan<'_>, state: &MapState, dice: &mut Dice) -> Result<(Ou
     let mut committer = Committer::new(plan, lanes.len(), LedgerMemory::default());
     log.push(committer.start(plan, &mut lanes[0].0).expect("a map does not fail"));
 
-    // Runs that are foreseen, in order; where each starts and ends.
-    let mut foreseen: std::collections::VecDeque<Run> = std::collections::VecDeque::new();
-    let (mut claimed, mut committed, mut ends) = (0, 0, std::collections::VecDeque::new());
+    // Runs that are foreseen, in order.
+    let mut foreseen: VecDeque<(Range<usize>, Run)> = VecDeque::new();
+    let (mut claimed, mut committed) = (0, 0);
     let mut held = 0;
     while committed < plan.len() {
         let lane = dice.roll(lanes.len());
@@ -65,7 +65,7 @@ pub fn execute(plan: &Plan<'_>, state: &MapState, dice: &mut Dice) -> Result<(Ou
             log[*learnt..until].iter().for_each(|commit| lane.learn(commit));
             *learnt = until;
         };
-        match dice.roll(3) {
+        match dice.roll(4) {
             0 | 1 if claimed < plan.len() => {
                 let end = (claimed + 1 + dice.roll(5)).min(plan.len());
                 if foreseen.is_empty() && dice.one_in(3) {
@@ -75,18 +75,28 @@ pub fn execute(plan: &Plan<'_>, state: &MapState, dice: &mut Dice) -> Result<(Ou
                 } else {
                     let until = *learnt + dice.roll(log.len() - *learnt + 1);
                     learn(lane, learnt, until, &log);
-                    foreseen.push_back(lane.run(plan, claimed..end));
-                    ends.push_back(end);
+                    foreseen.push_back((claimed..end, lane.run(plan, claimed..end)));
                 }
                 claimed = end;
             }
+            // Ahead once more, by whoever takes it for outdated, or does it for nothing.
+            2 if !foreseen.is_empty() => {
+                let place = dice.roll(foreseen.len());
+                let (transactions, run) = &mut foreseen[place];
+                let until = *learnt + dice.roll(log.len() - *learnt + 1);
+                learn(lane, learnt, until, &log);
+                if dice.one_in(4) || !lane.outdated(&run.effects()).is_empty() {
+                    let again = lane.run(plan, transactions.clone());
+                    lane.take_back(std::mem::replace(run, again));
+                }
+            }
             _ => {
-                let Some(run) = foreseen.pop_front() else { continue };
+                let Some((transactions, run)) = foreseen.pop_front() else { continue };
                 learn(lane, learnt, log.len(), &log);
                 let done = committer.commit(plan, run, lane).expect("a map does not fail");
                 held += done.held;
                 log.extend(done.commits);
-                committed = ends.pop_front().expect("it was pushed with the run");
+                committed = transactions.end;
             }
         }
     }
