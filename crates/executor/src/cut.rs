@@ -60,7 +60,7 @@ pub(crate) struct Prospect {
 
 impl Prospect {
     pub(crate) fn new(expected: Vec<Expected>, first: usize) -> Self {
-        let time = Duration::from_nanos(expected.iter().map(|expected| expected.call.ns).sum());
+        let time = Duration::from_nanos(expected.iter().map(Expected::ns).sum());
         Self { expected, first, time }
     }
 
@@ -114,21 +114,20 @@ impl Prospect {
         // Most clashes of a call of the run.
         let (mut start, mut run, mut left, mut clashes) = (first, 0, in_ns(*time), 0);
         for (index, expected) in (first..).zip(expected) {
-            let call = expected.call;
             let must = cuts.next_if(|cut| **cut <= index).is_some() || waits(index) != waits(start);
             let bound = if !is_listed && follows(expected) {
                 clash_bound(left)
             } else {
-                bound(left, clashes.max(call.clashes))
+                bound(left, clashes.max(expected.clashes))
             };
-            if index > start && (must || run + call.ns > bound || index - start == RUN_TRANSACTIONS_MAX) {
+            if index > start && (must || run + expected.ns() > bound || index - start == RUN_TRANSACTIONS_MAX) {
                 runs.push(start..index);
                 times.push(run);
                 left -= run;
                 (start, run, clashes) = (index, 0, 0);
             }
-            run += call.ns;
-            clashes = clashes.max(call.clashes);
+            run += expected.ns();
+            clashes = clashes.max(expected.clashes);
         }
         if start < end {
             runs.push(start..end);
@@ -139,8 +138,8 @@ impl Prospect {
         }
         // What stays together because it clashes would also clash with what it overtakes.
         let is_sure = |run: &Range<usize>| {
-            let mut calls = expected[run.start - first..run.end - first].iter().map(|one| one.call);
-            calls.all(|call| call.may_begin_early() && call.clashes < CLASHES_MIN && !call.should_wait())
+            let mut run = expected[run.start - first..run.end - first].iter();
+            run.all(|one| one.may_begin_early && one.clashes < CLASHES_MIN && !one.should_wait)
         };
         let waiting = runs.iter().map(|run| waits(run.start)).collect();
         Runs { waits: waiting, ..Runs::long_ones_early(runs, &times, workers, is_sure) }
@@ -150,9 +149,9 @@ impl Prospect {
 /// Which calls wait until all before them is committed: those in a row that are seldom as foreseen.
 fn waits(expected: &[Expected]) -> Vec<bool> {
     let mut all = Vec::with_capacity(expected.len());
-    for alike in expected.chunk_by(|one, next| one.call.should_wait() == next.call.should_wait()) {
+    for alike in expected.chunk_by(|one, next| one.should_wait == next.should_wait) {
         let waits =
-            alike[0].call.should_wait() && alike.iter().map(|one| one.call.ns).sum::<u64>() >= in_ns(WAITING_TIME_MIN);
+            alike[0].should_wait && alike.iter().map(Expected::ns).sum::<u64>() >= in_ns(WAITING_TIME_MIN);
         all.resize(all.len() + alike.len(), waits);
     }
     all
@@ -162,14 +161,14 @@ fn waits(expected: &[Expected]) -> Vec<bool> {
 fn is_wide(expected: &[Expected], is_cut: bool) -> bool {
     let (mut all, mut sharing, mut chain) = (0.0, 0.0, 0.0);
     for (one, waits) in expected.iter().zip(waits(expected)) {
-        let ns = one.call.ns as f64;
+        let ns = one.ns() as f64;
         all += ns;
-        sharing += ns * f64::from(one.call.sharing);
+        sharing += ns * f64::from(one.sharing);
         chain += if waits {
             ns
         } else if follows(one) && !is_cut {
             // What clashed before it was cut would look like a chain for long after.
-            ns * f64::from(one.call.clashes) / f64::from(u16::MAX)
+            ns * f64::from(one.clashes) / f64::from(u16::MAX)
         } else {
             0.0
         };
@@ -180,5 +179,5 @@ fn is_wide(expected: &[Expected], is_cut: bool) -> bool {
 /// Whether a call clashes with the one right before it. Clashes with others are fewer, and keeping those together too would keep
 /// together all that is between them.
 fn follows(one: &Expected) -> bool {
-    one.is_repeat && one.call.clashes >= CLASHES_MIN
+    one.is_repeat && one.clashes >= CLASHES_MIN
 }

@@ -21,8 +21,10 @@ const TRIPS: u32 = 8;
 const ROUNDS: u32 = 3;
 /// How often one looks for the ball without a pause.
 const LOOKS: u32 = 1_000;
-/// Time for which a measurement holds.
-const AGE_MAX: Duration = Duration::from_millis(50);
+/// Time for which a measurement holds. The other worker must be woken for the next, which takes longer than that itself.
+const AGE_MAX: Duration = Duration::from_millis(250);
+/// Age from which on it is measured again while the other worker is awake.
+const RENEWED_AGE: Duration = Duration::from_millis(50);
 /// By how much longer a measurement holds than it took. It takes long where other threads have the cores, and must not keep them.
 const AGE_OF_TIME: u32 = 200;
 /// Where the ball is when nobody plays any more.
@@ -32,27 +34,45 @@ const OVER: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Distance {
     one_way: Duration,
+    /// From when on it is measured again while the other worker is awake.
+    fresh_until: Option<Instant>,
     until: Option<Instant>,
 }
 
 impl Default for Distance {
     fn default() -> Self {
-        Self { one_way: NEAR, until: None }
+        Self { one_way: NEAR, fresh_until: None, until: None }
     }
 }
 
 impl Distance {
     /// Time for one line of memory from one worker to the other, measured again if that was long ago.
     pub(crate) fn now(&mut self, crew: &Crew) -> Duration {
-        let start = Instant::now();
-        if crew.free() > 1 && self.until.is_none_or(|until| until <= start) {
-            if let Some(one_way) = measure(crew) {
-                self.one_way = one_way.min(FAR);
-                metrics::gauge!("executor_distance_seconds").set(self.one_way);
-            }
-            self.until = Some(start + AGE_MAX.max(start.elapsed() * AGE_OF_TIME));
+        if self.until.is_none_or(|until| until <= Instant::now()) {
+            self.measure(crew);
         }
         self.one_way
+    }
+
+    /// Measures it again, unless that was only just, when the others have worked and are still awake.
+    pub(crate) fn renew(&mut self, crew: &Crew) {
+        if self.fresh_until.is_none_or(|until| until <= Instant::now()) {
+            self.measure(crew);
+        }
+    }
+
+    fn measure(&mut self, crew: &Crew) {
+        if crew.free() == 1 {
+            return;
+        }
+        let start = Instant::now();
+        if let Some(one_way) = measure(crew) {
+            self.one_way = one_way.min(FAR);
+            metrics::gauge!("executor_distance_seconds").set(self.one_way);
+        }
+        let least = start.elapsed() * AGE_OF_TIME;
+        self.fresh_until = Some(start + RENEWED_AGE.max(least));
+        self.until = Some(start + AGE_MAX.max(least));
     }
 }
 
@@ -130,6 +150,7 @@ mod tests {
         let one_way = distance.now(&crew);
         assert!(one_way > Duration::ZERO && one_way <= FAR, "{one_way:?}");
         assert!(distance.until >= Some(now + AGE_MAX), "it was measured");
+        assert!(distance.fresh_until >= Some(now + RENEWED_AGE) && distance.fresh_until <= distance.until);
 
         let later = Some(Instant::now() + Duration::from_secs(3_600));
         distance.until = later;
@@ -139,6 +160,14 @@ mod tests {
         distance.until = Some(now);
         distance.now(&crew);
         assert!(distance.until >= Some(now + AGE_MAX), "it was measured again");
+
+        let (fresh, held) = (Some(Instant::now() + Duration::from_secs(3_600)), distance.until);
+        distance.fresh_until = fresh;
+        distance.renew(&crew);
+        assert_eq!(distance.until, held, "it was fresh");
+        distance.fresh_until = Some(Instant::now());
+        distance.renew(&crew);
+        assert!(distance.fresh_until < fresh && distance.until > held, "it was renewed, though it still held");
     }
 
     #[test]

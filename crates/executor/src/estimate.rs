@@ -58,13 +58,38 @@ pub(crate) struct Estimates {
     blocks: u64,
 }
 
-/// What one transaction will probably cost.
+/// What one transaction will probably cost. Small, because whoever cuts a block goes through those of all its transactions, while the
+/// others wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
-    pub(crate) call: Call,
+    /// [`Call::ns`], at most four seconds.
+    ns: u32,
     kind: Kind,
+    /// As of a [`Call`].
+    pub(crate) clashes: u16,
+    pub(crate) sharing: u16,
+    pub(crate) may_begin_early: bool,
+    pub(crate) should_wait: bool,
     /// The one right before it is a call of the same contract.
     pub(crate) is_repeat: bool,
+}
+
+impl Expected {
+    fn new(call: &Call, kind: Kind, is_repeat: bool) -> Self {
+        Self {
+            ns: u32::try_from(call.ns).unwrap_or(u32::MAX),
+            kind,
+            clashes: call.clashes,
+            sharing: call.sharing,
+            may_begin_early: call.may_begin_early(),
+            should_wait: call.should_wait(),
+            is_repeat,
+        }
+    }
+
+    pub(crate) fn ns(&self) -> u64 {
+        self.ns.into()
+    }
 }
 
 /// What a transaction does, so that whoever has executed it need not look for it again.
@@ -79,13 +104,13 @@ enum Kind {
 }
 
 /// What a call of a contract's function costs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Call {
-    pub(crate) ns: u64,
+#[derive(Debug)]
+struct Call {
+    ns: u64,
     /// How often it was not as foreseen when a call of the same contract came right before it; [`u16::MAX`] is always.
-    pub(crate) clashes: u16,
+    clashes: u16,
     /// Time that blocks that had it took when they were shared, of the time of executing them once; see [`WHOLE`].
-    pub(crate) sharing: u16,
+    sharing: u16,
     /// The same of the last such block alone.
     last_sharing: u16,
     /// How often it was not as foreseen when it began early; [`u16::MAX`] is always.
@@ -127,12 +152,12 @@ impl Call {
     }
 
     /// It is so often as foreseen on a state far back that beginning early pays.
-    pub(crate) fn may_begin_early(&self) -> bool {
+    fn may_begin_early(&self) -> bool {
         self.strays < STRAYS_MAX
     }
 
     /// It is so seldom as foreseen that executing it ahead does not pay.
-    pub(crate) fn should_wait(&self) -> bool {
+    fn should_wait(&self) -> bool {
         self.misses > MISSES_MAX
     }
 
@@ -231,10 +256,11 @@ impl Estimates {
         let before = transactions.start.checked_sub(1).and_then(|before| plan.call(before));
         let mut last =
             before.map(|(kind, selector, _)| ((kind, selector), self.places.get(&(kind, selector)).copied()));
+        let transfer = Expected::new(&Call::new(TRANSFER_NS), Kind::Transfer, false);
         let expected = transactions.map(|index| {
             let Some((kind, selector, gas_limit)) = plan.call(index) else {
                 last = None;
-                return Expected { call: Call::new(TRANSFER_NS), kind: Kind::Transfer, is_repeat: false };
+                return transfer;
             };
             let key = (kind, selector);
             let is_repeat = last.is_some_and(|((before, _), _)| before == kind);
@@ -244,10 +270,10 @@ impl Estimates {
             };
             last = Some((key, place));
             match place {
-                Some(place) => Expected { call: self.calls[place as usize], kind: Kind::Known(place), is_repeat },
+                Some(place) => Expected::new(&self.calls[place as usize], Kind::Known(place), is_repeat),
                 None => {
                     let call = Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS));
-                    Expected { call, kind: Kind::Unknown, is_repeat }
+                    Expected::new(&call, Kind::Unknown, is_repeat)
                 }
             }
         });
@@ -392,7 +418,7 @@ fn sharing(expected: &[Expected], lesson: &Lesson) -> Option<u16> {
         return None;
     }
     let time = |run: &RunLesson| match in_ns(run.took) {
-        0 => expected[run.transactions.clone()].iter().map(|expected| expected.call.ns).sum(),
+        0 => expected[run.transactions.clone()].iter().map(Expected::ns).sum(),
         took_ns => took_ns,
     };
     let executing_ns = lesson.runs.iter().map(time).sum::<u64>().max(1);

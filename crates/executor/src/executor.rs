@@ -188,6 +188,7 @@ impl Executor {
         }
         let (outcome, memory) = closing.end().expect("all was committed");
         *ledger = memory;
+        distance.renew(&self.crew);
         estimates.learn(plan, &head.expected, &outcome, &lesson);
         Ok(outcome)
     }
@@ -263,6 +264,9 @@ impl Executor {
                 listed.lead(&Reader::new(state), own);
             },
         );
+        if is_shared {
+            distance.renew(&self.crew);
+        }
         listed.end()
     }
 }

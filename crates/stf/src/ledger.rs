@@ -483,16 +483,23 @@ impl Ledger {
 
     /// As [`Ledger::find`], and makes the row when there is none; `before` is then how the account was before the block.
     pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: &Moment) -> u32 {
-        if let Some(row) = self.find(names, row, address) {
-            return row;
+        let named = name(&mut names.rows, row);
+        if *named != NONE {
+            return *named;
         }
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
+        if let Some(shared) = &mut self.shared {
+            match shared.rows.entry(address) {
+                Entry::Occupied(known) => {
+                    *named = *known.get();
+                    return *named;
+                }
+                Entry::Vacant(place) => place.insert(new),
+            };
+        }
+        *named = new;
         self.rows.push(LedgerRow::new(address, before));
         self.heads.push(Head { start: start_of(&address), slots_count: 0 });
-        if let Some(shared) = &mut self.shared {
-            shared.rows.insert(address, new);
-        }
-        *name(&mut names.rows, row) = new;
         new
     }
 
@@ -508,10 +515,21 @@ impl Ledger {
     /// As [`Ledger::find_slot`], and makes the row when there is none.
     pub(crate) fn slot(&mut self, names: &mut Names, slot: u32, place: Place, before: U256) -> u32 {
         let Place(row, key) = place;
-        if let Some(slot) = self.find_slot(names, slot, row, key) {
-            return slot;
+        let named = name(&mut names.slots, slot);
+        if *named != NONE {
+            return *named;
         }
         let new = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
+        if let Some(shared) = &mut self.shared {
+            match shared.slots.entry(place) {
+                Entry::Occupied(known) => {
+                    *named = *known.get();
+                    return *named;
+                }
+                Entry::Vacant(place) => place.insert(new),
+            };
+        }
+        *named = new;
         self.heads[row as usize].slots_count += 1;
         self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
         let previous = replace(&mut self.rows[row as usize].last_slot, new);
@@ -524,10 +542,6 @@ impl Ledger {
             is_dirty: false,
             history: History::EMPTY,
         });
-        if let Some(shared) = &mut self.shared {
-            shared.slots.insert(Place(row, key), new);
-        }
-        *name(&mut names.slots, slot) = new;
         new
     }
 
