@@ -161,6 +161,10 @@ fn what_is_no_quicker_shared_is_left_to_one_worker_and_shared_again_later() {
     let mut estimates = Estimates::default();
     assert!(pays(&estimates), "nothing speaks against it yet");
 
+    // Nor do the first blocks say much, in which memory is new and it is not known what clashes.
+    let first = lesson(16, |_| false, executing * 11 / 10);
+    assert!(pays(&learnt(&plan, &outcome, &first, 3)));
+
     // One interrupted worker does not decide, however often, if the block before was quick.
     for _ in 0..20 {
         learn(&mut estimates, &plan, &outcome, &lesson(16, |_| false, executing * 2 / 3));
