@@ -4,7 +4,7 @@
 //! is ready, and goes on to the next run. Nobody waits for it, because whoever holds it looks once more after giving it back.
 //!
 //! When nothing is left to claim, those who are not about to commit look through what is ready, and execute again ahead what others have
-//! made wrong meanwhile. With two workers nobody would be free for that.
+//! made wrong meanwhile. With two workers that gains nothing: one of them commits, and the other is seldom free.
 
 use std::{
     mem::replace,
@@ -88,6 +88,7 @@ pub(crate) struct Block<'p> {
     ready: Vec<Mutex<Option<Ready>>>,
     /// Held by who looks at the run. Empty where nobody will be free.
     tried: Vec<Mutex<Tried>>,
+    /// How many runs are looked at, from the next on. None where nobody will be free.
     looked_at: usize,
     token: Mutex<Token>,
     /// Runs that are committed. Only whoever holds the token changes it.
@@ -227,12 +228,12 @@ impl<'p> Block<'p> {
         loop {
             self.commit_ready(worker)?;
             let committed = self.committed.load(Ordering::Acquire);
-            let is_over =
-                || self.stopped.load(Ordering::Acquire) || self.committed.load(Ordering::Acquire) != committed;
-            if self.looked_at == 0 || committed == self.runs.len() || self.stopped.load(Ordering::Acquire) {
+            let is_stopped = || self.stopped.load(Ordering::Acquire);
+            if self.looked_at == 0 || committed == self.runs.len() || is_stopped() {
                 return Ok(());
             }
-            if !self.try_again(worker, committed) && !look_for(is_over) {
+            let goes_on = || is_stopped() || self.committed.load(Ordering::Acquire) != committed;
+            if !self.try_again(worker, committed) && !look_for(goes_on) {
                 return Ok(());
             }
         }

@@ -11,6 +11,9 @@ use crate::{
     table::{AccountRow, End, Moment, Place, SlotRow, Table, end, seen},
 };
 
+/// Steps in which it is guessed whether the slots of one transaction hold. A transaction of usual size needs some hundred.
+const GUESS_STEPS_MAX: usize = 1 << 12;
+
 /// What a transaction did to an account, and what it learnt about it.
 #[derive(Clone)]
 pub(crate) struct AccountEffect {
@@ -153,8 +156,10 @@ pub(crate) fn hold(accounts: &[AccountEffect], slots: &[SlotEffect], ledger: &mu
 /// The same as far as a table knows that has not executed it. Only a guess, which may be wrong either way.
 pub(crate) fn may_hold(accounts: &[AccountEffect], slots: &[SlotEffect], table: &Table<'_>) -> bool {
     let address = |row: u32| accounts.iter().find(|account| account.row == row).map(|account| &account.address);
+    // What the slots of a transaction are of is looked for, each time anew.
+    let judged = &slots[..slots.len().min(GUESS_STEPS_MAX / accounts.len().max(1))];
     accounts.iter().all(|effect| effect.may_hold(table))
-        && slots.iter().all(|effect| address(effect.account).is_none_or(|account| effect.may_hold(account, table)))
+        && judged.iter().all(|effect| address(effect.account).is_none_or(|account| effect.may_hold(account, table)))
 }
 
 /// Commits the effects of one transaction.

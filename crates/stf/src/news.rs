@@ -19,6 +19,9 @@ use crate::{
 /// Marks what stands in the place of a row as a number of news. No table has so many rows.
 const NEWS: u32 = 1 << 31;
 
+/// Slots of an account without a row among which one is looked for. An account may have any number of them.
+const WAITING_LOOKED_AT_MAX: usize = 64;
+
 /// What is in the place of a row.
 pub(crate) enum Found {
     Row(u32),
@@ -227,15 +230,18 @@ impl Table<'_> {
         }
     }
 
-    /// The same where the account has no row yet.
+    /// The same where the account has no row yet, if the slot is among the last that are news.
     fn waiting_slot(&self, address: &Address, key: &U256) -> Option<U256> {
         let mut news = *self.heard.waiting.get(address)?;
-        while news != NONE {
+        for _ in 0..WAITING_LOOKED_AT_MAX {
             let slot = self.heard.slot(news);
             if slot.key == *key {
                 return Some(slot.now);
             }
             news = self.heard.slot_news[news as usize].previous;
+            if news == NONE {
+                break;
+            }
         }
         None
     }
