@@ -29,7 +29,7 @@ use alloy_eips::eip4788::BEACON_ROOTS_ADDRESS;
 use cut::Prospect;
 use estimate::{Estimates, Lesson, RunLesson};
 use order::Runs;
-use sluice_executor::WORKERS_MAX;
+use sluice_executor::{LOOKED_AT_RUNS, SHARES_PER_WORKER, TRIES_MAX, WORKERS_MAX};
 use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
@@ -48,11 +48,6 @@ const CORES: [usize; 6] = [1, 2, 4, 8, 16, 32];
 const ROUNDS: usize = 5;
 /// Runs before those, from which estimates are learnt.
 const LESSONS: usize = 4;
-/// As in `block.rs`.
-const LOOKED_AT_RUNS: usize = 2;
-const TRIES_MAX: usize = 4;
-/// As in `closing.rs`.
-const SHARES_PER_WORKER: usize = 4;
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();

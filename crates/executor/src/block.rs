@@ -36,9 +36,9 @@ const CHAIN_RUNS: usize = 32;
 const CHAIN_RUNS_AT_ONCE: usize = 16;
 
 /// Runs for each worker, from the next on, among which those who are free look for what they can execute again.
-const LOOKED_AT_RUNS: usize = 2;
+pub const LOOKED_AT_RUNS: usize = 2;
 /// How often one run is executed ahead again.
-const TRIES_MAX: usize = 4;
+pub const TRIES_MAX: usize = 4;
 
 /// What may be committed when all before it is.
 enum Ready {
@@ -142,14 +142,16 @@ impl<'p> Block<'p> {
     /// The rest of a block, after what is committed already.
     pub(crate) fn after(plan: &'p Plan<'p>, runs: Runs, committer: Committer, commit: Option<Commit>) -> Self {
         let ready = runs.ranges.iter().map(|_| Mutex::new(None)).collect();
+        let looked_at = if committer.lanes() > 2 { LOOKED_AT_RUNS * committer.lanes() } else { 0 };
+        let tried = if looked_at > 0 { runs.ranges.iter().map(|_| Mutex::default()).collect() } else { Vec::new() };
         let took_ns = runs.ranges.iter().map(|_| AtomicU64::new(0)).collect();
         Self {
             plan,
             took_ns,
             claimed: AtomicUsize::new(0),
             ready,
-            tried: Vec::new(),
-            looked_at: 0,
+            tried,
+            looked_at,
             token: Mutex::new(Token {
                 committer: Some(committer),
                 started: commit.is_some(),
@@ -166,15 +168,6 @@ impl<'p> Block<'p> {
             alone_over: Condvar::new(),
             stopped: AtomicBool::new(false),
         }
-    }
-
-    /// With so many workers, who may be free before it ends.
-    pub(crate) fn among(mut self, workers: usize) -> Self {
-        if workers > 2 {
-            self.looked_at = LOOKED_AT_RUNS * workers;
-            self.tried = self.ready.iter().map(|_| Mutex::default()).collect();
-        }
-        self
     }
 
     pub(crate) fn plan(&self) -> &'p Plan<'p> {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Shares for each worker, so that all end together though equal shares are not equal work.
-const SHARES_PER_WORKER: usize = 4;
+pub const SHARES_PER_WORKER: usize = 4;
 /// How often one looks before looking at the clock.
 const LOOKS: usize = 64;
 

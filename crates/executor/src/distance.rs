@@ -21,12 +21,12 @@ const TRIPS: u32 = 8;
 const ROUNDS: u32 = 3;
 /// How often one looks for the ball without a pause.
 const LOOKS: u32 = 1_000;
-/// Time for which a measurement holds. The other worker must be woken for the next, which takes longer than that itself.
-const AGE_MAX: Duration = Duration::from_millis(250);
-/// Age from which on it is measured again while the other worker is awake.
-const RENEWED_AGE: Duration = Duration::from_millis(50);
-/// By how much longer a measurement holds than it took. It takes long where other threads have the cores, and must not keep them.
-const AGE_OF_TIME: u32 = 200;
+/// Time after which it is measured again while the other worker is awake.
+const FRESH_TIME: Duration = Duration::from_millis(50);
+/// Time for which a measurement then still holds where the other worker would have to be woken, which takes longer than to measure.
+const HELD_TIME: Duration = Duration::from_millis(200);
+/// By how much longer a measurement is fresh than it took. It takes long where other threads have the cores, and must not keep them.
+const FRESH_OF_TIME: u32 = 200;
 /// Where the ball is when nobody plays any more.
 const OVER: u32 = u32::MAX;
 
@@ -34,45 +34,39 @@ const OVER: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Distance {
     one_way: Duration,
-    /// From when on it is measured again while the other worker is awake.
+    /// `None` where it was never measured.
     fresh_until: Option<Instant>,
-    until: Option<Instant>,
 }
 
 impl Default for Distance {
     fn default() -> Self {
-        Self { one_way: NEAR, fresh_until: None, until: None }
+        Self { one_way: NEAR, fresh_until: None }
     }
 }
 
 impl Distance {
     /// Time for one line of memory from one worker to the other, measured again if that was long ago.
     pub(crate) fn now(&mut self, crew: &Crew) -> Duration {
-        if self.until.is_none_or(|until| until <= Instant::now()) {
-            self.measure(crew);
-        }
+        self.measure_after(HELD_TIME, crew);
         self.one_way
     }
 
     /// Measures it again, unless that was only just, when the others have worked and are still awake.
     pub(crate) fn renew(&mut self, crew: &Crew) {
-        if self.fresh_until.is_none_or(|until| until <= Instant::now()) {
-            self.measure(crew);
-        }
+        self.measure_after(Duration::ZERO, crew);
     }
 
-    fn measure(&mut self, crew: &Crew) {
-        if crew.free() == 1 {
+    /// Measures it if it has not been fresh for so long.
+    fn measure_after(&mut self, stale: Duration, crew: &Crew) {
+        let start = Instant::now();
+        if crew.free() == 1 || self.fresh_until.is_some_and(|until| start < until + stale) {
             return;
         }
-        let start = Instant::now();
         if let Some(one_way) = measure(crew) {
             self.one_way = one_way.min(FAR);
             metrics::gauge!("executor_distance_seconds").set(self.one_way);
         }
-        let least = start.elapsed() * AGE_OF_TIME;
-        self.fresh_until = Some(start + RENEWED_AGE.max(least));
-        self.until = Some(start + AGE_MAX.max(least));
+        self.fresh_until = Some(start + FRESH_TIME.max(start.elapsed() * FRESH_OF_TIME));
     }
 }
 
@@ -149,25 +143,34 @@ mod tests {
         let now = Instant::now();
         let one_way = distance.now(&crew);
         assert!(one_way > Duration::ZERO && one_way <= FAR, "{one_way:?}");
-        assert!(distance.until >= Some(now + AGE_MAX), "it was measured");
-        assert!(distance.fresh_until >= Some(now + RENEWED_AGE) && distance.fresh_until <= distance.until);
+        assert!(distance.fresh_until >= Some(now + FRESH_TIME), "it was measured");
 
-        let later = Some(Instant::now() + Duration::from_secs(3_600));
-        distance.until = later;
-        assert_eq!((distance.now(&crew), distance.until), (one_way, later));
-
-        let now = Instant::now();
-        distance.until = Some(now);
-        distance.now(&crew);
-        assert!(distance.until >= Some(now + AGE_MAX), "it was measured again");
-
-        let (fresh, held) = (Some(Instant::now() + Duration::from_secs(3_600)), distance.until);
+        let fresh = Some(Instant::now() + Duration::from_secs(3_600));
         distance.fresh_until = fresh;
         distance.renew(&crew);
-        assert_eq!(distance.until, held, "it was fresh");
-        distance.fresh_until = Some(Instant::now());
+        assert_eq!((distance.now(&crew), distance.fresh_until), (one_way, fresh));
+
+        let stale = Some(Instant::now());
+        distance.fresh_until = stale;
         distance.renew(&crew);
-        assert!(distance.fresh_until < fresh && distance.until > held, "it was renewed, though it still held");
+        assert!(distance.fresh_until > stale, "it was renewed");
+
+        let old = Instant::now().checked_sub(HELD_TIME);
+        assert!(old.is_some());
+        distance.fresh_until = old;
+        distance.now(&crew);
+        assert!(distance.fresh_until > stale, "it was measured again");
+    }
+
+    #[test]
+    fn stale_it_holds_where_the_other_would_have_to_be_woken() {
+        let crew = crew(2);
+        // Some time, this thread is not held up for long.
+        assert!((0..100).any(|_| {
+            let fresh_until = Some(Instant::now());
+            let mut stale = Distance { one_way: FAR, fresh_until };
+            (stale.now(&crew), stale.fresh_until) == (FAR, fresh_until)
+        }));
     }
 
     #[test]
@@ -175,7 +178,7 @@ mod tests {
         let (alone, lender, mut distance) = (crew(1), crew(2), Distance::default());
         let _loan = lender.lend();
         assert_eq!([distance.now(&alone), distance.now(&lender)], [NEAR; 2]);
-        assert!(distance.until.is_none());
+        assert!(distance.fresh_until.is_none());
         assert_eq!([measure(&alone), measure(&lender)], [None; 2]);
     }
 }

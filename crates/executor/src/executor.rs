@@ -166,7 +166,7 @@ impl Executor {
         };
         metrics::counter!("executor_blocks_shared_total").increment(1);
         let closing = Closing::new(workers);
-        let block = Block::new(plan, runs, Committer::new(plan, workers, take(ledger))).among(workers);
+        let block = Block::new(plan, runs, Committer::new(plan, workers, take(ledger)));
         let lesson;
         if transfers.is_empty() {
             let took = share(&self.crew, &block, Some(&closing), state, workspaces)?;
@@ -181,7 +181,7 @@ impl Executor {
             } else {
                 let runs = self.prospect(estimates, plan, transfers).runs(workers, Some(&cuts));
                 let commit = committer.forget_lanes();
-                let block = Block::after(plan, runs, committer, Some(commit)).among(workers);
+                let block = Block::after(plan, runs, committer, Some(commit));
                 // Of transfers there is nothing to learn.
                 share(&self.crew, &block, Some(&closing), state, workspaces)?;
             }

@@ -45,7 +45,9 @@ mod sync;
 
 pub use ahead::{Ahead, AheadError, ExecutedBlock, HashPromise, HashSender, hash_promise};
 pub use beside::{BESIDE_JOBS_MAX, Beside};
+pub use block::{LOOKED_AT_RUNS, TRIES_MAX};
 pub use bulk::BULK_TRANSFERS_MIN;
+pub use closing::SHARES_PER_WORKER;
 pub use crew::WORKERS_MAX;
 pub use cut::{LAST_RUN_TIME, RUN_TIME, RUN_TRANSACTIONS_MAX, SHARED_TIME_MIN};
 pub use error::Error;

@@ -5,7 +5,7 @@
 //! taken as sequentially consistent.
 
 #[path = "../src/block.rs"]
-#[allow(dead_code, reason = "only what works on a block is driven here")]
+#[allow(dead_code, unreachable_pub, reason = "only what works on a block is driven here")]
 mod block;
 #[path = "../src/closing.rs"]
 #[allow(dead_code, unreachable_pub, reason = "nothing panics here")]
@@ -144,7 +144,7 @@ where
         (0..plan.len()).step_by(run_length).map(|start| start..(start + run_length).min(plan.len())).collect();
     let waits = (0..runs.len()).map(|run| run % 3 == 1).collect();
     let runs = Runs { order: order(runs.len()), ranges: runs, waits };
-    let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default())).among(threads);
+    let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default()));
     let closing = Closing::new(threads);
     let failure = sync::Mutex::new(None);
     shuttle::thread::scope(|scope| {

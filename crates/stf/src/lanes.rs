@@ -228,6 +228,11 @@ impl Committer {
         Self { ledger, names, outcome, receipts: Receipts::default(), made: Vec::new() }
     }
 
+    /// How many lanes there are.
+    pub fn lanes(&self) -> usize {
+        self.names.len()
+    }
+
     /// Runs the system calls, before anything else.
     ///
     /// Errors: a system call or a read failed.

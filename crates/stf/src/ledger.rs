@@ -6,6 +6,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     cmp::Ordering,
+    hash::{BuildHasher, Hash},
     mem::{replace, take},
 };
 
@@ -377,6 +378,22 @@ pub(crate) fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
     &mut names[row]
 }
 
+/// Names what has no name yet as others do, who are `known`, or as the `new` that it then is. Whether it is new.
+fn take_name<K: Eq + Hash, S: BuildHasher>(
+    named: &mut u32,
+    known: Option<&mut HashMap<K, u32, S>>,
+    key: K,
+    new: u32,
+) -> bool {
+    if *named != NONE {
+        return false;
+    }
+    let others = known.map(|known| known.entry(key));
+    let is_new = !matches!(others, Some(Entry::Occupied(_)));
+    *named = others.map_or(new, |others| *others.or_insert(new));
+    is_new
+}
+
 impl Names {
     pub(crate) fn new(lane: u32) -> Self {
         Self { lane, ..Self::default() }
@@ -483,24 +500,13 @@ impl Ledger {
 
     /// As [`Ledger::find`], and makes the row when there is none; `before` is then how the account was before the block.
     pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: &Moment) -> u32 {
-        let named = name(&mut names.rows, row);
-        if *named != NONE {
-            return *named;
-        }
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
-        if let Some(shared) = &mut self.shared {
-            match shared.rows.entry(address) {
-                Entry::Occupied(known) => {
-                    *named = *known.get();
-                    return *named;
-                }
-                Entry::Vacant(place) => place.insert(new),
-            };
+        let named = name(&mut names.rows, row);
+        if take_name(named, self.shared.as_mut().map(|shared| &mut shared.rows), address, new) {
+            self.rows.push(LedgerRow::new(address, before));
+            self.heads.push(Head { start: start_of(&address), slots_count: 0 });
         }
-        *named = new;
-        self.rows.push(LedgerRow::new(address, before));
-        self.heads.push(Head { start: start_of(&address), slots_count: 0 });
-        new
+        *named
     }
 
     /// Row of a slot that a table calls `slot`, of the account with this row.
@@ -515,34 +521,23 @@ impl Ledger {
     /// As [`Ledger::find_slot`], and makes the row when there is none.
     pub(crate) fn slot(&mut self, names: &mut Names, slot: u32, place: Place, before: U256) -> u32 {
         let Place(row, key) = place;
-        let named = name(&mut names.slots, slot);
-        if *named != NONE {
-            return *named;
-        }
         let new = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
-        if let Some(shared) = &mut self.shared {
-            match shared.slots.entry(place) {
-                Entry::Occupied(known) => {
-                    *named = *known.get();
-                    return *named;
-                }
-                Entry::Vacant(place) => place.insert(new),
-            };
+        let named = name(&mut names.slots, slot);
+        if take_name(named, self.shared.as_mut().map(|shared| &mut shared.slots), place, new) {
+            self.heads[row as usize].slots_count += 1;
+            self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
+            let previous = replace(&mut self.rows[row as usize].last_slot, new);
+            self.slots.push(LedgerSlot {
+                key,
+                before,
+                now: before,
+                account: row,
+                previous,
+                is_dirty: false,
+                history: History::EMPTY,
+            });
         }
-        *named = new;
-        self.heads[row as usize].slots_count += 1;
-        self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
-        let previous = replace(&mut self.rows[row as usize].last_slot, new);
-        self.slots.push(LedgerSlot {
-            key,
-            before,
-            now: before,
-            account: row,
-            previous,
-            is_dirty: false,
-            history: History::EMPTY,
-        });
-        new
+        *named
     }
 
     /// Commits what an account now is, and who made it so. The code is needed only where it has changed.

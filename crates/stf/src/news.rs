@@ -210,9 +210,14 @@ impl Table<'_> {
         }
     }
 
+    /// What is in the place of an account.
+    pub(crate) fn found(&self, address: &Address) -> Option<Found> {
+        self.row_of.get(address).map(|found| Found::of(*found))
+    }
+
     /// An account as the table knows it, if it does.
     pub(crate) fn heard_account(&self, address: &Address) -> Option<Moment> {
-        Some(match Found::of(*self.row_of.get(address)?) {
+        Some(match self.found(address)? {
             Found::Row(row) => self.accounts[row as usize].now(),
             Found::News(news) => self.heard.account(self.heard.accounts[news as usize]).now,
         })
@@ -220,7 +225,7 @@ impl Table<'_> {
 
     /// A slot as the table knows it, if it does.
     pub(crate) fn heard_slot(&self, address: &Address, key: &U256) -> Option<U256> {
-        let Some(Found::Row(row)) = self.row_of.get(address).map(|row| Found::of(*row)) else {
+        let Some(Found::Row(row)) = self.found(address) else {
             return self.waiting_slot(address, key);
         };
         match self.slot_of.get(&Place(row, *key)).map(|slot| Found::of(*slot)) {
@@ -251,7 +256,7 @@ impl Table<'_> {
         if self.heard.accounts.is_empty() {
             return None;
         }
-        match Found::of(*self.row_of.get(address)?) {
+        match self.found(address)? {
             Found::Row(_) => None,
             Found::News(news) => Some(news),
         }

@@ -277,7 +277,7 @@ impl<'a> Table<'a> {
         if self.accounts.get(last as usize).is_some_and(|account| account.address == *address) {
             return Some(last);
         }
-        let Found::Row(row) = Found::of(*self.row_of.get(address)?) else { return None };
+        let Found::Row(row) = self.found(address)? else { return None };
         self.found.set(row);
         Some(row)
     }
