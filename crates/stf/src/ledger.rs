@@ -6,18 +6,15 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     cmp::Ordering,
-    hash::{BuildHasher, Hash},
     mem::{replace, take},
 };
 
 use alloy_eip7928::BlockAccessIndex;
-use alloy_primitives::{
-    Address, B256, Bytes, U256,
-    map::{AddressMap, DefaultHashBuilder, Entry, HashMap},
-};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::bytecode::Bytecode;
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, LiteMap};
 
+use crate::index::{AddressIndex, Index};
 use crate::shares::Key;
 use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX, start_of};
 
@@ -207,8 +204,8 @@ pub(crate) struct Ledger {
 /// What several tables need: rows by key, because each numbers them differently, and what they have not yet heard of.
 #[derive(Default)]
 struct Shared {
-    rows: AddressMap<u32>,
-    slots: HashMap<Place, u32, DefaultHashBuilder>,
+    rows: AddressIndex,
+    slots: Index,
     dirty_rows: Vec<(u32, Seat)>,
     dirty_slots: Vec<(u32, Seat)>,
 }
@@ -233,7 +230,7 @@ impl Seat {
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
 pub struct Settled {
-    row_of: AddressMap<u32>,
+    row_of: AddressIndex,
     rows: Vec<LedgerRow>,
     logs: Logs,
     /// Rows that the ledger has too, with their numbers there.
@@ -263,7 +260,7 @@ impl Settled {
         let (mut rows, mut befores) = (Vec::with_capacity(addresses.len()), Vec::with_capacity(READ_AT_ONCE));
         for addresses in addresses.chunks(READ_AT_ONCE) {
             for address in addresses {
-                befores.push(if self.row_of.contains_key(address) { None } else { read(*address)? });
+                befores.push(if self.known(address).is_some() { None } else { read(*address)? });
             }
             for (address, before) in addresses.iter().zip(befores.drain(..)) {
                 rows.push(self.row(ledger, address, before));
@@ -274,11 +271,11 @@ impl Settled {
 
     /// Row of an account, which it makes as the ledger has the account or as it was before the block.
     fn row(&mut self, ledger: &Ledger, address: &Address, before: Option<Account>) -> u32 {
-        let row = match self.row_of.entry(*address) {
-            Entry::Occupied(row) => return *row.get(),
-            Entry::Vacant(row) => row,
-        };
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
+        let (row, is_new) = self.row_of.get_or_insert(address, new, |row| self.rows[row as usize].address);
+        if !is_new {
+            return row;
+        }
         let before = match ledger.known(address) {
             Some(name) => {
                 self.named.push((new, name));
@@ -287,7 +284,11 @@ impl Settled {
             None => before.into(),
         };
         self.rows.push(LedgerRow::new(*address, &before));
-        *row.insert(new)
+        new
+    }
+
+    fn known(&self, address: &Address) -> Option<u32> {
+        self.row_of.get(address, |row| self.rows[row as usize].address)
     }
 
     /// The ledger has none of its accounts.
@@ -378,22 +379,6 @@ pub(crate) fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
     &mut names[row]
 }
 
-/// Names what has no name yet as others do, who are `known`, or as the `new` that it then is. Whether it is new.
-fn take_name<K: Eq + Hash, S: BuildHasher>(
-    named: &mut u32,
-    known: Option<&mut HashMap<K, u32, S>>,
-    key: K,
-    new: u32,
-) -> bool {
-    if *named != NONE {
-        return false;
-    }
-    let others = known.map(|known| known.entry(key));
-    let is_new = !matches!(others, Some(Entry::Occupied(_)));
-    *named = others.map_or(new, |others| *others.or_insert(new));
-    is_new
-}
-
 impl Names {
     pub(crate) fn new(lane: u32) -> Self {
         Self { lane, ..Self::default() }
@@ -441,7 +426,7 @@ impl Ledger {
 
     /// Row of an account, when several tables work on the block.
     fn known(&self, address: &Address) -> Option<u32> {
-        self.shared.as_ref()?.rows.get(address).copied()
+        self.shared.as_ref()?.rows.get(address, |row| self.rows[row as usize].address)
     }
 
     /// Memory to settle accounts in.
@@ -493,7 +478,7 @@ impl Ledger {
     pub(crate) fn find(&mut self, names: &mut Names, row: u32, address: Address) -> Option<u32> {
         let name = name(&mut names.rows, row);
         if *name == NONE {
-            *name = *self.shared.as_ref()?.rows.get(&address)?;
+            *name = self.shared.as_ref()?.rows.get(&address, |row| self.rows[row as usize].address)?;
         }
         Some(*name)
     }
@@ -502,7 +487,15 @@ impl Ledger {
     pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: &Moment) -> u32 {
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
         let named = name(&mut names.rows, row);
-        if take_name(named, self.shared.as_mut().map(|shared| &mut shared.rows), address, new) {
+        if *named != NONE {
+            return *named;
+        }
+        let is_new;
+        (*named, is_new) = match &mut self.shared {
+            Some(shared) => shared.rows.get_or_insert(&address, new, |row| self.rows[row as usize].address),
+            None => (new, true),
+        };
+        if is_new {
             self.rows.push(LedgerRow::new(address, before));
             self.heads.push(Head { start: start_of(&address), slots_count: 0 });
         }
@@ -513,7 +506,7 @@ impl Ledger {
     pub(crate) fn find_slot(&mut self, names: &mut Names, slot: u32, row: u32, key: U256) -> Option<u32> {
         let name = name(&mut names.slots, slot);
         if *name == NONE {
-            *name = *self.shared.as_ref()?.slots.get(&Place(row, key))?;
+            *name = self.shared.as_ref()?.slots.get(&Place(row, key), |slot| self.slots[slot as usize].place())?;
         }
         Some(*name)
     }
@@ -523,7 +516,15 @@ impl Ledger {
         let Place(row, key) = place;
         let new = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
         let named = name(&mut names.slots, slot);
-        if take_name(named, self.shared.as_mut().map(|shared| &mut shared.slots), place, new) {
+        if *named != NONE {
+            return *named;
+        }
+        let is_new;
+        (*named, is_new) = match &mut self.shared {
+            Some(shared) => shared.slots.get_or_insert(&place, new, |slot| self.slots[slot as usize].place()),
+            None => (new, true),
+        };
+        if is_new {
             self.heads[row as usize].slots_count += 1;
             self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
             let previous = replace(&mut self.rows[row as usize].last_slot, new);
@@ -684,6 +685,12 @@ impl Ledger {
     /// Orders slots by their keys.
     pub(crate) fn slot_order(&self, a: Key, b: Key) -> Ordering {
         order(a, b, |slot| self.slots[slot as usize].key)
+    }
+}
+
+impl LedgerSlot {
+    fn place(&self) -> Place {
+        Place(self.account, self.key)
     }
 }
 

@@ -42,6 +42,7 @@ mod foretold;
 mod genesis;
 mod handler;
 mod history;
+mod index;
 mod journal;
 pub mod lanes;
 mod ledger;

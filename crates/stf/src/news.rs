@@ -6,14 +6,11 @@
 use alloc::vec::Vec;
 use core::mem::replace;
 
-use alloy_primitives::{
-    Address, U256,
-    map::{AddressMap, Entry},
-};
+use alloy_primitives::{Address, U256, map::AddressMap};
 
 use crate::{
     ledger::{Commit, CommittedRow, CommittedSlot, name},
-    table::{Moment, NONE, Place, Table},
+    table::{AccountRow, Moment, NONE, Place, SlotRow, Table},
 };
 
 /// Marks what stands in the place of a row as a number of news. No table has so many rows.
@@ -44,6 +41,8 @@ struct At {
 /// A slot that is news.
 struct SlotNews {
     at: At,
+    /// Row of its account, or [`NONE`].
+    account: u32,
     /// The news before it that are of the same account, or [`NONE`].
     previous: u32,
 }
@@ -82,6 +81,22 @@ impl Heard {
     }
 }
 
+/// The address of an account that is in a row or news.
+pub(crate) fn address_of(accounts: &[AccountRow], heard: &Heard, named: u32) -> Address {
+    match Found::of(named) {
+        Found::Row(row) => accounts[row as usize].address,
+        Found::News(news) => heard.account(heard.accounts[news as usize]).address,
+    }
+}
+
+/// The place of a slot that is in a row or news.
+pub(crate) fn place_of(slots: &[SlotRow], heard: &Heard, named: u32) -> Place {
+    match Found::of(named) {
+        Found::Row(slot) => Place(slots[slot as usize].account, slots[slot as usize].key),
+        Found::News(news) => Place(heard.slot_news[news as usize].account, heard.slot(news).key),
+    }
+}
+
 fn number(count: usize) -> u32 {
     u32::try_from(count).ok().filter(|number| number & NEWS == 0).expect("a block changes fewer than 2^31 things")
 }
@@ -102,21 +117,12 @@ impl Table<'_> {
     fn learn_row(&mut self, lane: u32, at: At, row: &CommittedRow) {
         // Code and destruction are rare, and concern more than the row.
         let can_wait = row.code.is_none() && !row.is_wiped;
-        let named = name(&mut self.heard.rows, row.row);
-        if *named == NONE {
-            *named = match row.by.row_of(lane) {
-                Some(row) => row,
-                None => match self.row_of.entry(row.address) {
-                    Entry::Occupied(known) => *known.get(),
-                    Entry::Vacant(place) => {
-                        let news = number(self.heard.accounts.len());
-                        self.heard.accounts.push(at);
-                        *place.insert(NEWS | news)
-                    }
-                },
-            };
+        let mut named = *name(&mut self.heard.rows, row.row);
+        if named == NONE {
+            named = row.by.row_of(lane).unwrap_or_else(|| self.find_or_hear(&row.address, at));
+            self.heard.rows[row.row as usize] = named;
         }
-        match Found::of(*named) {
+        match Found::of(named) {
             Found::Row(known) => self.put(known, row.now, row.code.clone(), row.is_wiped),
             Found::News(news) => {
                 self.heard.accounts[news as usize] = at;
@@ -126,6 +132,17 @@ impl Table<'_> {
                 }
             }
         }
+    }
+
+    /// What is in the place of an account, for which news are put there where there is nothing.
+    fn find_or_hear(&mut self, address: &Address, at: At) -> u32 {
+        let news = NEWS | number(self.heard.accounts.len());
+        let (named, is_new) =
+            self.row_of.get_or_insert(address, news, |named| address_of(&self.accounts, &self.heard, named));
+        if is_new {
+            self.heard.accounts.push(at);
+        }
+        named
     }
 
     fn learn_slot(&mut self, lane: u32, at: At, slot: &CommittedSlot) {
@@ -144,26 +161,23 @@ impl Table<'_> {
         }
         let news = number(self.heard.slot_news.len());
         let account = *name(&mut self.heard.rows, slot.account);
-        let account = if account == NONE { self.row_of.get(&slot.address).copied() } else { Some(account) };
-        let Some(Found::Row(account)) = account.map(Found::of) else {
+        let account = if account == NONE { self.found(&slot.address) } else { Some(Found::of(account)) };
+        let Some(Found::Row(account)) = account else {
             let previous = self.heard.waiting.insert(slot.address, news).unwrap_or(NONE);
-            self.heard.slot_news.push(SlotNews { at, previous });
+            self.heard.slot_news.push(SlotNews { at, account: NONE, previous });
             self.heard.slots[slot.slot as usize] = NEWS | news;
             return;
         };
         self.heard.rows[slot.account as usize] = account;
-        self.heard.slots[slot.slot as usize] = match self.slot_of.entry(Place(account, slot.key)) {
-            Entry::Occupied(known) => {
-                let known = *known.get();
-                self.slots[known as usize].slot.present_value = slot.now;
-                known
-            }
-            Entry::Vacant(place) => {
-                let previous = replace(&mut self.accounts[account as usize].last_news, news);
-                self.heard.slot_news.push(SlotNews { at, previous });
-                *place.insert(NEWS | news)
-            }
-        };
+        let place_of = |named| place_of(&self.slots, &self.heard, named);
+        let (named, is_new) = self.slot_of.get_or_insert(&Place(account, slot.key), NEWS | news, place_of);
+        if is_new {
+            let previous = replace(&mut self.accounts[account as usize].last_news, news);
+            self.heard.slot_news.push(SlotNews { at, account, previous });
+        } else {
+            self.slots[named as usize].slot.present_value = slot.now;
+        }
+        self.heard.slots[slot.slot as usize] = named;
     }
 
     /// Row of an account that is news, which it makes.
@@ -185,8 +199,11 @@ impl Table<'_> {
         account.last_news = last;
         let mut news = last;
         while news != NONE {
-            self.slot_of.insert(Place(row, self.heard.slot(news).key), NEWS | news);
-            news = self.heard.slot_news[news as usize].previous;
+            let place = Place(row, self.heard.slot(news).key);
+            self.slot_of.set(&place, NEWS | news, |named| place_of(&self.slots, &self.heard, named));
+            let told = &mut self.heard.slot_news[news as usize];
+            told.account = row;
+            news = told.previous;
         }
     }
 
@@ -212,7 +229,12 @@ impl Table<'_> {
 
     /// What is in the place of an account.
     pub(crate) fn found(&self, address: &Address) -> Option<Found> {
-        self.row_of.get(address).map(|found| Found::of(*found))
+        self.row_of.get(address, |named| address_of(&self.accounts, &self.heard, named)).map(Found::of)
+    }
+
+    /// What is in the place of a slot.
+    pub(crate) fn found_slot(&self, place: &Place) -> Option<Found> {
+        self.slot_of.get(place, |named| place_of(&self.slots, &self.heard, named)).map(Found::of)
     }
 
     /// An account as the table knows it, if it does.
@@ -228,7 +250,7 @@ impl Table<'_> {
         let Some(Found::Row(row)) = self.found(address) else {
             return self.waiting_slot(address, key);
         };
-        match self.slot_of.get(&Place(row, *key)).map(|slot| Found::of(*slot)) {
+        match self.found_slot(&Place(row, *key)) {
             Some(Found::Row(slot)) => Some(self.slots[slot as usize].slot.present_value),
             Some(Found::News(news)) => Some(self.heard.slot(news).now),
             None => self.accounts[row as usize].storage_gone.then_some(U256::ZERO),

@@ -10,10 +10,7 @@ use core::{
     mem::{replace, take},
 };
 
-use alloy_primitives::{
-    Address, B256, U256,
-    map::{AddressMap, B256Map, DefaultHashBuilder, HashMap},
-};
+use alloy_primitives::{Address, B256, U256, map::B256Map};
 use revm::{
     bytecode::Bytecode,
     context::journaled_state::JournalLoadError,
@@ -25,7 +22,8 @@ use sluice_types::{Account, EMPTY_CODE_HASH};
 use crate::{
     codes::Codes,
     foresight::Telling,
-    news::{Found, Heard},
+    index::{AddressIndex, Index},
+    news::{Found, Heard, address_of, place_of},
     reader::{Failed, Source},
     warm::Warm,
 };
@@ -177,8 +175,8 @@ pub(crate) const ROWS_KEPT_MAX: usize = 1 << 18;
 /// The memory of a table, kept from block to block so that it need not grow anew.
 #[derive(Default)]
 pub(crate) struct Rows {
-    row_of: AddressMap<u32>,
-    slot_of: HashMap<Place, u32, DefaultHashBuilder>,
+    row_of: AddressIndex,
+    slot_of: Index,
     accounts: Vec<AccountRow>,
     slots: Vec<SlotRow>,
     loaded: Vec<u32>,
@@ -216,8 +214,8 @@ pub(crate) struct Table<'a> {
     /// Code deployed since the parent, which the parent's state does not have.
     new_codes: B256Map<Bytecode>,
     /// Rows, or [news](crate::news).
-    pub(crate) row_of: AddressMap<u32>,
-    pub(crate) slot_of: HashMap<Place, u32, DefaultHashBuilder>,
+    pub(crate) row_of: AddressIndex,
+    pub(crate) slot_of: Index,
     /// The row that was found last.
     found: Cell<u32>,
     /// A new account, without even the code that is no code.
@@ -335,7 +333,7 @@ impl<'a> Table<'a> {
             telling.add(&address, now);
         }
         self.accounts.push(account);
-        self.row_of.insert(address, row);
+        self.row_of.set(&address, row, |named| address_of(&self.accounts, &self.heard, named));
         self.take_waiting(row);
         row
     }
@@ -419,7 +417,7 @@ impl<'a> Table<'a> {
         skip_cold_load: bool,
     ) -> Result<(u32, bool), JournalLoadError<Failed>> {
         let place = Place(row, key);
-        let known = self.slot_of.get(&place).copied().map(Found::of);
+        let known = self.found_slot(&place);
         let is_cold = match known {
             Some(Found::Row(slot)) if !self.slots[slot as usize].slot.is_cold_transaction_id(self.tx) => {
                 return Ok((slot, false));
@@ -478,7 +476,7 @@ impl<'a> Table<'a> {
         }
         let value = EvmStorageSlot::new(value, TransactionId::ZERO);
         self.slots.push(SlotRow { account, key, slot: value, previous, is_foreseen: false, saved_in: 0 });
-        self.slot_of.insert(place, slot);
+        self.slot_of.set(&place, slot, |named| place_of(&self.slots, &self.heard, named));
         slot
     }
 
