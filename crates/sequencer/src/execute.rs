@@ -19,10 +19,10 @@ use crate::{
     Error,
     base::sections,
     handle::Shared,
-    hot::HotKeys,
     pipeline::{Decided, timed},
     propose::{BLOCK_MESSAGES_MAX, messages},
     recover::Recovered,
+    shown::Shown,
     tip::{Last, Tip},
 };
 
@@ -48,7 +48,7 @@ pub(crate) struct Executed {
 /// Executes, moves the tip and tells the pool. `None` for a block that is executed already, because the engine may say things twice.
 pub(crate) fn execute(
     shared: &Shared,
-    (executor, hot): (&Executor, &mut HotKeys),
+    (executor, shown): (&Executor, &mut Shown),
     block: Recovered,
 ) -> Result<Option<Executed>, Error> {
     let started = Instant::now();
@@ -63,14 +63,14 @@ pub(crate) fn execute(
     let input = block_input(store, &tip, ordered, transactions)?;
     let number = input.number;
     let before = tip.state(store)?;
-    executor.cut_next(hot.cuts(&input));
+    executor.cut_next(shown.hot.cuts(&input));
     shared.executing.store(true, Ordering::Relaxed);
     let outcome =
         timed("sequencer_execute_seconds", || executor.execute_ahead(store.config(), &tip.header, &input, &before));
     shared.executing.store(false, Ordering::Relaxed);
     let mut outcome = outcome.map_err(|error| Error::Execute { number, reason: error.to_string() })?;
     timed("sequencer_learn_seconds", || {
-        hot.learn(&input, &outcome, |contract, selector| executor.call_time(contract, selector));
+        shown.learn(&input, &outcome, |contract, selector| executor.call_time(contract, selector));
     });
     let changes = Arc::new(take(&mut outcome.changes));
     let (hash_sender, promise) = hash_promise();

@@ -37,7 +37,7 @@ pub const HOT_WORDS_MAX: usize = 4;
 pub const HOT_SAMPLE: usize = 1_024;
 
 /// A contract's function.
-type Function = (Address, [u8; 4]);
+pub(crate) type Function = (Address, [u8; 4]);
 /// A word among the arguments of a function: which one, and its value.
 type Word = (Function, usize, B256);
 
@@ -217,14 +217,14 @@ fn step(executed: usize) -> usize {
 
 /// A call as its sender wrote it.
 #[derive(Clone, Copy)]
-struct Call<'a> {
-    function: Function,
+pub(crate) struct Call<'a> {
+    pub(crate) function: Function,
     arguments: &'a [u8],
 }
 
 impl<'a> Call<'a> {
     /// `None` for what creates a contract.
-    fn of(kind: TxKind, input: &'a [u8]) -> Option<Self> {
+    pub(crate) fn of(kind: TxKind, input: &'a [u8]) -> Option<Self> {
         let selector = input.first_chunk().copied().unwrap_or_default();
         Some(Self { function: (*kind.to()?, selector), arguments: input.get(4..).unwrap_or_default() })
     }

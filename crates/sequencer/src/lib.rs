@@ -14,7 +14,8 @@
 //! - A block is durable with its certificate before the engine hears `done`, and blocks become durable in order. Nothing but the next
 //!   proposal and the pool builds on a block that is not.
 //! - A block executes on its parent's state while the parent is still being sealed; its parent's hash is then a promise.
-//! - Whatever the pool or the inbox offers, execution decides: what Ethereum would not take is skipped, and no block fails.
+//! - Whatever the pool or the inbox offers, execution decides: what Ethereum would not take is skipped, and no block fails. A proposer only
+//!   guesses how much gas a transaction will use; one that finds too little left in its block stays in the pool.
 //! - Inbox messages are taken in order, none left out, and only from L1 blocks at or below the block's L1 origin.
 //! - Another seat's proposal gets this node's vote only when its order keeps every rule, and names a result that this node computed
 //!   too. What cannot be known yet waits.
@@ -32,6 +33,7 @@ mod config;
 mod epochs;
 mod error;
 mod execute;
+mod gas_use;
 mod handle;
 mod hot;
 mod pipeline;
@@ -41,6 +43,7 @@ mod recover;
 mod seal;
 mod service;
 mod share;
+mod shown;
 mod spread;
 mod tip;
 mod verify;
@@ -48,6 +51,7 @@ mod verify;
 pub use config::{Clock, Config, block_bytes_max};
 pub use epochs::{NextEpoch, NextEpochs};
 pub use error::Error;
+pub use gas_use::{GAS_BLOCKS_MAX, GAS_FUNCTIONS_MAX, GAS_SAMPLE};
 pub use handle::{PoolHandle, SUBMISSIONS_MAX};
 pub use hot::{
     HOT_BLOCKS_MAX, HOT_CALLS_MAX, HOT_LOCATIONS_MAX, HOT_SAMPLE, HOT_SHARE, HOT_WORDS_MAX, HOT_WRITES_MIN, HotKeys,

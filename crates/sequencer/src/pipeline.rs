@@ -22,10 +22,10 @@ use crate::{
     Error,
     execute::execute,
     handle::Shared,
-    hot::HotKeys,
     propose::{Request, propose},
     recover::{Recovered, recover},
     seal::{Sealed, Sealer, store},
+    shown::Shown,
 };
 
 /// Jobs that wait for the first stage. The engine asks for one proposal at a time.
@@ -117,7 +117,7 @@ fn execute_all(
     jobs: &Receiver<Ready>,
     (sealed, failures): (&SyncSender<Step<Sealed>>, &mpsc::Sender<Error>),
 ) {
-    let (mut hot, sealer) = (HotKeys::default(), Mutex::new(Sealer::new(shared.clone())));
+    let (mut shown, sealer) = (Shown::default(), Mutex::new(Sealer::new(shared.clone())));
     let sealer = &sealer;
     executor.beside(|beside| {
         let mut next = None;
@@ -127,7 +127,7 @@ fn execute_all(
                     if reply.is_closed() {
                         continue;
                     }
-                    match timed("sequencer_propose_seconds", || make_proposal(shared, &hot, &request)) {
+                    match timed("sequencer_propose_seconds", || make_proposal(shared, &shown, &request)) {
                         // A failed send means that the engine gave up waiting; it asks again.
                         Ok(block) => drop(reply.send(block)),
                         // Whoever waits hears of the failure before it hears that its question is dropped.
@@ -138,7 +138,7 @@ fn execute_all(
                     }
                 }
                 Ready::Apply(step) => {
-                    let work = |block| execute(shared, (executor, &mut hot), block);
+                    let work = |block| execute(shared, (executor, &mut shown), block);
                     let goes_on = advance(step, failures, work, |step| {
                         next = jobs.try_recv().ok();
                         let is_followed = matches!(next, Some(Ready::Apply(_)));
@@ -158,9 +158,9 @@ fn execute_all(
     });
 }
 
-fn make_proposal(shared: &Shared, hot: &HotKeys, request: &Request) -> Result<Option<OrderedBlock>, Error> {
+fn make_proposal(shared: &Shared, shown: &Shown, request: &Request) -> Result<Option<OrderedBlock>, Error> {
     let sealed = *shared.sealed.lock();
-    let proposal = propose(&shared.store, (&shared.tip(), sealed), (&shared.pool, hot), request)?;
+    let proposal = propose(&shared.store, (&shared.tip(), sealed), (&shared.pool, shown), request)?;
     Ok(proposal.map(|proposal| {
         *shared.proposed.lock() = proposal.transactions;
         proposal.block

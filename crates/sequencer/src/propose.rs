@@ -16,8 +16,8 @@ use crate::{
     base::{Base, sections},
     block_bytes_max,
     epochs::NextEpoch,
-    hot::HotKeys,
     pool::{Pool, PoolTransaction, Room, TRANSACTION_GAS_MAX},
+    shown::Shown,
     tip::Tip,
 };
 
@@ -58,7 +58,7 @@ pub(crate) struct Proposal {
 pub(crate) fn propose(
     store: &Store,
     (tip, sealed): (&Tip, (L2Number, B256)),
-    (pool, hot): (&Mutex<Pool>, &HotKeys),
+    (pool, shown): (&Mutex<Pool>, &Shown),
     request: &Request,
 ) -> Result<Option<Proposal>, Error> {
     let config = store.config();
@@ -87,8 +87,8 @@ pub(crate) fn propose(
     let (messages, messages_gas) = next_messages(store, base.inbox_count, origin.number)?;
     let room = Room { gas: config.block_gas_limit.saturating_sub(messages_gas), bytes: block_bytes_max(config) };
     let taken: HashSet<B256> = undecided.iter().flat_map(|block| hashes(block, rollup)).collect();
-    let transactions = pool.lock().best(room, &taken);
-    let transactions = hot.order(config.next_base_fee_wei(&tip.header), transactions);
+    let transactions = pool.lock().best(room, &taken, |tx| shown.gas_use.expected(tx));
+    let transactions = shown.hot.order(config.next_base_fee_wei(&tip.header), transactions);
     if messages == 0 && transactions.is_empty() && request.reason == Reason::Work {
         return Ok(None);
     }

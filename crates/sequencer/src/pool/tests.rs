@@ -5,7 +5,7 @@ mod refusals;
 
 use std::{collections::HashSet, sync::Arc};
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, Transaction as _, TxEip1559};
 use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
 use sluice_types::{L1FeeParams, L1Origin, L2Number, SignedTransaction, Transaction};
 
@@ -52,8 +52,13 @@ fn rich(nonce: u64) -> SenderState {
 
 const ROOM: Room = Room { gas: u64::MAX, bytes: usize::MAX };
 
+/// The best where each uses all that it may.
+fn best(pool: &Pool, room: Room) -> Vec<Arc<PoolTransaction>> {
+    pool.best(room, &HashSet::new(), |tx| tx.gas_limit())
+}
+
 fn chosen(pool: &Pool, room: Room) -> Vec<(u8, u64)> {
-    pool.best(room, &HashSet::new()).iter().map(|tx| (tx.sender[0], tx.nonce())).collect()
+    best(pool, room).iter().map(|tx| (tx.sender[0], tx.nonce())).collect()
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn proposes_by_tip_then_arrival_and_each_sender_in_order() {
     // Sender 1's second pays most but stands behind its first; 1 came before 3 at equal tip.
     assert_eq!(chosen(&pool, ROOM), [(2, 0), (1, 0), (1, 1), (3, 0), (2, 1)]);
     assert_eq!(chosen(&pool, Room { gas: 42_000, ..ROOM }), [(2, 0), (1, 0)]);
-    let one = pool.best(ROOM, &HashSet::new())[0].raw.len();
+    let one = best(&pool, ROOM)[0].raw.len();
     assert_eq!(chosen(&pool, Room { bytes: one, ..ROOM }), [(2, 0)]);
 }
 
@@ -77,6 +82,20 @@ fn a_transaction_that_does_not_fit_lets_others_pass_but_not_its_own_senders() {
         pool.admit(newcomer, rich(0), 0).unwrap();
     }
     assert_eq!(chosen(&pool, Room { gas: 500_000, ..ROOM }), [(2, 0)]);
+}
+
+#[test]
+fn what_transactions_are_expected_to_use_counts_and_each_finds_what_it_may_use() {
+    let mut pool = pool(Limits::default());
+    for sender in 1..=9 {
+        pool.admit(from(sender, TxEip1559 { gas_limit: 100_000, ..unsigned(0, 1_000_000, 1) }), rich(0), 0).unwrap();
+    }
+    let count = |gas, expected| pool.best(Room { gas, ..ROOM }, &HashSet::new(), |_| expected).len();
+    assert_eq!(count(400_000, 100_000), 4);
+    assert_eq!(count(400_000, u64::MAX), 4, "never more than it may");
+    // Six may have used 50,000 each when the seventh finds 100,000.
+    assert_eq!([count(399_999, 50_000), count(400_000, 50_000)], [6, 7]);
+    assert_eq!([count(99_999, 1), count(100_000, 1)], [0, 1]);
 }
 
 #[test]
@@ -138,7 +157,7 @@ fn a_replacement_takes_the_place_and_keeps_the_rest() {
     let better = from(1, unsigned(1, 11_000, 110));
     pool.admit(better.clone(), rich(0), 0).unwrap();
     assert_eq!(chosen(&pool, ROOM), [(1, 0), (1, 1), (1, 2)]);
-    assert_eq!(pool.best(ROOM, &HashSet::new())[1].hash(), better.hash());
+    assert_eq!(best(&pool, ROOM)[1].hash(), better.hash());
     assert!(pool.get(from(1, unsigned(1, 10_000, 100)).hash()).is_none());
 }
 

@@ -5,9 +5,9 @@ use alloy_eips::{
     eip2930::AccessListItem,
     eip7702::{Authorization, SignedAuthorization},
 };
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes, keccak256};
 use sluice_ordering::Reason;
-use sluice_types::{ChainConfig, Height, L2Number};
+use sluice_types::{ChainConfig, GenesisAccount, Height, L2Number};
 
 use super::rig::*;
 use crate::{Rejection, block_bytes_max, start};
@@ -61,6 +61,63 @@ async fn what_does_not_fit_one_block_goes_into_the_next() {
     assert_eq!(rig.order().await.block.transactions.len(), 95);
     assert_eq!(rig.order().await.block.transactions.len(), 25);
     assert_eq!(rig.propose(Reason::Work).await, None);
+}
+
+/// Counts down from its only argument, 40 gas each.
+const COUNTER: Address = Address::repeat_byte(0xc0);
+
+fn with_counter() -> ChainConfig {
+    let mut config = ChainConfig { block_gas_limit: 2_000_000, inbox_gas_per_block: 2_000_000, ..config() };
+    let code = bytes!("6004355b8015601057600190036003565b00");
+    let contract =
+        GenesisAccount { address: COUNTER, balance_wei: U256::ZERO, nonce: 1, code, storage: Default::default() };
+    config.genesis_accounts.push(contract);
+    config
+}
+
+fn count_down(nonce: u64, from: u64) -> TxEip1559 {
+    let input = [&[1, 2, 3, 4][..], &U256::from(from).to_be_bytes::<32>()].concat();
+    TxEip1559 {
+        gas_limit: 200_000,
+        to: TxKind::Call(COUNTER),
+        value: U256::ZERO,
+        input: input.into(),
+        ..transfer(nonce, 1)
+    }
+}
+
+#[tokio::test]
+async fn a_block_is_filled_by_what_such_calls_used_before() {
+    let mut rig = Rig::with(with_counter());
+    for nonce in 0..80 {
+        rig.submit(&user(0).sign(count_down(nonce, 0))).await.unwrap();
+    }
+    assert_eq!(rig.order().await.block.transactions.len(), 10, "nothing is known, so that limits count");
+    // Each uses some 22,000, of 200,000 that it may: all that are left find room.
+    assert_eq!(rig.order().await.block.transactions.len(), 70);
+}
+
+#[tokio::test]
+async fn what_finds_too_little_gas_because_others_use_more_than_before_goes_into_the_next_block() {
+    let mut rig = Rig::with(with_counter());
+    rig.submit(&user(0).sign(count_down(0, 0))).await.unwrap();
+    rig.order().await;
+    for nonce in 0..15 {
+        for index in [1, 2] {
+            rig.submit(&user(index).sign(count_down(nonce, 4_000))).await.unwrap();
+        }
+    }
+    let block = rig.propose(Reason::Work).await.unwrap();
+    assert_eq!(block.sections[0].transactions.len(), 30, "all are expected to use little");
+    // Some 182,000 each.
+    assert_eq!(rig.finalize(block).await.block.transactions.len(), 10);
+    assert_eq!(rig.pool.status(), (20, 0), "nothing is lost");
+    let block = rig.propose(Reason::Work).await.unwrap();
+    assert_eq!(block.sections[0].transactions.len(), 10, "and it is learnt from");
+    assert_eq!(rig.finalize(block).await.block.transactions.len(), 10);
+    assert_eq!(rig.order().await.block.transactions.len(), 10);
+    assert_eq!([1, 2].map(|index| rig.account(user(index).address()).nonce), [15; 2]);
+    assert_eq!(rig.pool.status(), (0, 0));
 }
 
 #[tokio::test]

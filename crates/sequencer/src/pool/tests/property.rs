@@ -27,8 +27,9 @@ enum Step {
         base_fee_wei: u64,
         elapsed_ms: u64,
     },
-    /// A block that executes what the pool proposes in this room.
+    /// A block that executes what the pool proposes in this room, all expected to use such a part of what they may.
     Propose {
+        used_percent: u64,
         gas: u64,
         bytes: usize,
     },
@@ -47,7 +48,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         (1..=SENDERS, 0u64..3, 0u64..8, 0u64..5, 0u64..40_000).prop_map(|(sender, used, balance, fee, elapsed_ms)| {
             Step::Block { sender, used, balance, base_fee_wei: 900 + fee * 100, elapsed_ms }
         });
-    let propose = (0u64..1_000_000, 0usize..2_000).prop_map(|(gas, bytes)| Step::Propose { gas, bytes });
+    let propose = (0u64..=100, 0u64..1_000_000, 0usize..2_000).prop_map(|(used_percent, gas, bytes)| Step::Propose {
+        used_percent,
+        gas,
+        bytes,
+    });
     prop::collection::vec(prop_oneof![12 => admit, 2 => block, 1 => propose, 1 => Just(Step::Refuse)], 1..120)
 }
 
@@ -93,9 +98,17 @@ impl Model {
                 let changed = [(Address::repeat_byte(sender), account.nonce, account.balance_wei)];
                 self.block(base_fee_wei, changed.to_vec(), &[], elapsed_ms);
             }
-            Step::Propose { gas, bytes } => {
-                let chosen = self.pool.best(Room { gas, bytes }, &HashSet::new());
-                prop_assert!(chosen.iter().map(|tx| tx.transaction.gas_limit()).sum::<u64>() <= gas);
+            Step::Propose { used_percent, gas, bytes } => {
+                // More for some than for others.
+                let used = |tx: &SignedTransaction| tx.gas_limit() * (used_percent >> (tx.nonce() % 3)) / 100;
+                let chosen = self.pool.best(Room { gas, bytes }, &HashSet::new(), used);
+                let all: u64 = chosen.iter().map(|tx| used(&tx.transaction)).sum();
+                for tx in chosen.iter().map(|tx| &tx.transaction) {
+                    prop_assert!(
+                        all - used(tx) + tx.gas_limit() <= gas,
+                        "each finds what it may use, also as the last"
+                    );
+                }
                 prop_assert!(chosen.iter().map(|tx| tx.raw.len()).sum::<usize>() <= bytes);
                 let mut changed = BTreeMap::new();
                 for tx in &chosen {
@@ -110,8 +123,7 @@ impl Model {
                 }
             }
             Step::Refuse => {
-                let refused: Vec<_> =
-                    self.pool.best(ROOM, &HashSet::new()).first().map(|tx| tx.hash()).into_iter().collect();
+                let refused: Vec<_> = best(&self.pool, ROOM).first().map(|tx| tx.hash()).into_iter().collect();
                 self.block(self.pool.head().base_fee_wei, Vec::new(), &refused, 0);
                 for hash in refused {
                     prop_assert!(self.pool.get(hash).is_none());
@@ -163,7 +175,7 @@ impl Model {
         let base_fee_wei = self.pool.head().base_fee_wei;
         let mut rest: Vec<Vec<Arc<PoolTransaction>>> =
             content.pending.values().map(|txs| txs.values().cloned().collect()).collect();
-        let chosen = self.pool.best(ROOM, &HashSet::new());
+        let chosen = best(&self.pool, ROOM);
         for tx in &chosen {
             let best = rest.iter().filter_map(|txs| txs.first()?.tip_wei(base_fee_wei)).max();
             prop_assert_eq!(tx.tip_wei(base_fee_wei), best);
