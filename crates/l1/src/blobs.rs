@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use alloy::{
     consensus::BlobTransactionSidecarEip7594,
-    eips::eip4844::{
-        AsCkzg, BYTES_PER_BLOB, Blob as FixedBlob, c_kzg, env_settings::EnvKzgSettings, kzg_to_versioned_hash,
-    },
+    eips::eip4844::{BYTES_PER_BLOB, env_settings::EnvKzgSettings, kzg_to_versioned_hash},
 };
 use alloy_primitives::B256;
 use sluice_types::BATCH_BLOBS_MAX;
 
-use crate::Error;
+use crate::{
+    Error,
+    commitments::{commitment, kzg_blob, kzg_error},
+};
 
 /// One blob.
 pub type Blob = [u8; BYTES_PER_BLOB];
@@ -37,10 +38,9 @@ pub async fn build_sidecar(blobs: Vec<Box<Blob>>) -> Result<Arc<Sidecar>, Error>
         return Err(Error::BlobCount { count: blobs.len(), max: BATCH_BLOBS_MAX });
     }
     let parts = on_threads(blobs, "build_sidecar", |blob| {
-        let settings = EnvKzgSettings::Default.get();
-        let kzg = kzg_blob(blob);
-        let commitment = settings.blob_to_kzg_commitment(kzg).map_err(kzg_error)?.to_bytes().into_inner();
-        let (_, proofs) = settings.compute_cells_and_kzg_proofs(kzg).map_err(kzg_error)?;
+        let commitment = commitment(blob)?;
+        let (_, proofs) =
+            EnvKzgSettings::Default.get().compute_cells_and_kzg_proofs(kzg_blob(blob)).map_err(kzg_error)?;
         let proofs: Vec<[u8; 48]> = proofs.iter().map(|proof| proof.to_bytes().into_inner()).collect();
         Ok((commitment, proofs))
     })
@@ -54,16 +54,11 @@ pub async fn build_sidecar(blobs: Vec<Box<Blob>>) -> Result<Arc<Sidecar>, Error>
     Ok(Arc::new(sidecar))
 }
 
-/// The versioned hashes of blobs, in order: 70 CPU milliseconds each, on blocking threads.
+/// The versioned hashes of blobs, in order: 70 CPU milliseconds each, on blocking threads, unless this process has committed to them lately.
 ///
 /// Gives the blobs back, because they are too large to copy for a question.
 pub async fn blob_hashes(blobs: Vec<Box<Blob>>) -> Result<Vec<(Box<Blob>, B256)>, Error> {
-    on_threads(blobs, "blob_hashes", |blob| {
-        let commitment =
-            EnvKzgSettings::Default.get().blob_to_kzg_commitment(kzg_blob(blob)).map_err(kzg_error)?.to_bytes();
-        Ok(kzg_to_versioned_hash(commitment.as_slice()))
-    })
-    .await
+    on_threads(blobs, "blob_hashes", |blob| Ok(kzg_to_versioned_hash(&commitment(blob)?))).await
 }
 
 /// Runs `work` on each blob, each on a blocking thread; answers in order.
@@ -81,13 +76,4 @@ async fn on_threads<T: Send + 'static>(
         all.push(thread.await.map_err(|_| Error::Thread(what))??);
     }
     Ok(all)
-}
-
-/// The same bytes under the name that the C library knows them by; copies nothing.
-fn kzg_blob(blob: &Blob) -> &c_kzg::Blob {
-    <&FixedBlob>::try_from(blob.as_slice()).expect("both are BYTES_PER_BLOB long").as_ckzg()
-}
-
-fn kzg_error(error: c_kzg::Error) -> Error {
-    Error::Kzg(error.to_string())
 }

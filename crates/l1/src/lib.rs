@@ -24,6 +24,7 @@
 mod beacon;
 mod blob_fee;
 mod blobs;
+mod commitments;
 pub mod contracts;
 mod deploy;
 mod deploy_sequencers;
@@ -44,6 +45,7 @@ mod turns;
 mod user;
 
 pub use blobs::{Blob, Sidecar, blob_hashes, build_sidecar, warm_kzg};
+pub use commitments::COMMITMENTS_KEPT_MAX;
 pub use deploy::{DeployParams, DeployPlan, deploy, deploy_test_token, plan_deployment};
 pub use deploy_sequencers::{SequencersParams, SequencersPlan, deploy_sequencers, fund_test_token, plan_sequencers};
 pub use endpoint::http_client;
