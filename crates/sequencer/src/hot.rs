@@ -5,12 +5,12 @@
 //!
 //! It is a guess, and only the order within a tip depends on it (see `spread.rs`): wrong or old, it costs time and nothing else.
 
-use std::{array, cmp::Reverse, collections::BTreeMap, hash::Hash, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, hash::Hash, sync::Arc, time::Duration};
 
 use alloy_consensus::Transaction as _;
 use alloy_eip7928::StorageChange;
 use alloy_primitives::{
-    Address, B256, TxKind,
+    Address,
     map::{HashMap, HashSet},
 };
 use sluice_executor::RUN_TIME;
@@ -18,43 +18,27 @@ use sluice_types::{BlockAccessList, BlockInput, Outcome, SignedTransaction, Tran
 
 use crate::{
     PoolTransaction,
+    calls::{CALL_WORDS_MAX, Call, Function, Recent, Word, step},
     spread::{Item, Location, spread},
 };
 
-/// Functions that are remembered, and as many words among arguments. What comes while memory is full is not learnt.
-pub const HOT_CALLS_MAX: usize = 4_096;
-/// Blocks after which what was not seen again is forgotten.
-pub const HOT_BLOCKS_MAX: u64 = 64;
 /// Fewest writes in one block that make a location hot.
 pub const HOT_WRITES_MIN: usize = 8;
 /// Of so many transactions of a block, at least one must write a hot location.
 pub const HOT_SHARE: usize = 128;
 /// Hot locations that are learnt from one block, the hottest.
 pub const HOT_LOCATIONS_MAX: usize = 64;
-/// Words of a call's arguments that are looked at, the first.
-pub const HOT_WORDS_MAX: usize = 4;
-/// Of a block with more than twice as many transactions, only every n-th is looked at.
-pub const HOT_SAMPLE: usize = 1_024;
-
-/// A contract's function.
-pub(crate) type Function = (Address, [u8; 4]);
-/// A word among the arguments of a function: which one, and its value.
-type Word = (Function, usize, B256);
 
 /// A bounded memory of which calls write where many write.
 #[derive(Debug, Default)]
 pub struct HotKeys {
-    /// Blocks learnt from.
-    blocks: u64,
-    functions: HashMap<Function, Seen>,
-    words: HashMap<Word, Seen>,
+    functions: Recent<Function, Seen>,
+    words: Recent<Word, Seen>,
 }
 
 /// What was seen of a call.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    /// The block in which it was seen last.
-    block: u64,
     writes: Writes,
     ns: u64,
 }
@@ -65,7 +49,7 @@ enum Writes {
     /// To this location, the hottest of several.
     To(Location),
     /// The word at one of these places tells.
-    AsWordsTell([bool; HOT_WORDS_MAX]),
+    AsWordsTell([bool; CALL_WORDS_MAX]),
 }
 
 impl HotKeys {
@@ -76,10 +60,8 @@ impl HotKeys {
         outcome: &Outcome,
         call_time: impl Fn(Address, [u8; 4]) -> Option<Duration>,
     ) {
-        self.blocks += 1;
-        if self.blocks.is_multiple_of(HOT_BLOCKS_MAX) {
-            self.forget_old();
-        }
+        self.functions.begin_block();
+        self.words.begin_block();
         let hot = hot_locations(&outcome.access_list, outcome.executed.len());
         if hot.is_empty() {
             return;
@@ -91,7 +73,7 @@ impl HotKeys {
         };
         let functions = calls.expect(&hot, |call| Some(call.function));
         for (function, location) in &functions.expected {
-            self.note_function(*function, Writes::To(*location), ns(*function));
+            self.functions.note(*function, Seen { writes: Writes::To(*location), ns: ns(*function) });
         }
         // Functions that write here and there: their words tell more.
         if functions.mixed.is_empty() {
@@ -103,13 +85,13 @@ impl HotKeys {
         };
         for (word, location) in calls.expect(&hot, words).expected {
             let (function, at, _) = word;
-            let mut told = match self.functions.get(&function) {
-                Some(Seen { writes: Writes::AsWordsTell(told), .. }) => *told,
-                _ => [false; HOT_WORDS_MAX],
+            let mut told = match self.functions.last(&function).map(|seen| seen.value.writes) {
+                Some(Writes::AsWordsTell(told)) => told,
+                _ => [false; CALL_WORDS_MAX],
             };
             told[at] = true;
-            self.note_function(function, Writes::AsWordsTell(told), ns(function));
-            self.note_word(word, location, ns(function));
+            self.functions.note(function, Seen { writes: Writes::AsWordsTell(told), ns: ns(function) });
+            self.words.note(word, Seen { writes: Writes::To(location), ns: ns(function) });
         }
     }
 
@@ -150,45 +132,18 @@ impl HotKeys {
 
     /// The hot location that a call is expected to write, and nanoseconds that it is expected to take.
     fn expected(&self, call: Call<'_>) -> Option<(Location, u64)> {
-        let fresh = |seen: &&Seen| seen.is_fresh(self.blocks);
-        let function = self.functions.get(&call.function).filter(fresh)?;
+        let function = self.functions.get(&call.function)?;
         match function.writes {
             Writes::To(location) => Some((location, function.ns)),
             Writes::AsWordsTell(told) => {
                 let words = call.words().into_iter().flatten().filter(|(_, at, _)| told[*at]);
-                let seen = words.filter_map(|word| self.words.get(&word)).find(fresh)?;
+                let seen = words.filter_map(|word| self.words.get(&word)).next()?;
                 match seen.writes {
                     Writes::To(location) => Some((location, seen.ns)),
                     Writes::AsWordsTell(_) => None,
                 }
             }
         }
-    }
-
-    fn forget_old(&mut self) {
-        let blocks = self.blocks;
-        self.functions.retain(|_, seen| seen.is_fresh(blocks));
-        self.words.retain(|_, seen| seen.is_fresh(blocks));
-    }
-
-    fn note_function(&mut self, function: Function, writes: Writes, ns: u64) {
-        note(&mut self.functions, function, Seen { block: self.blocks, writes, ns });
-    }
-
-    fn note_word(&mut self, word: Word, location: Location, ns: u64) {
-        note(&mut self.words, word, Seen { block: self.blocks, writes: Writes::To(location), ns });
-    }
-}
-
-impl Seen {
-    fn is_fresh(&self, blocks: u64) -> bool {
-        blocks - self.block <= HOT_BLOCKS_MAX
-    }
-}
-
-fn note<K: Eq + Hash>(known: &mut HashMap<K, Seen>, key: K, seen: Seen) {
-    if known.len() < HOT_CALLS_MAX || known.contains_key(&key) {
-        known.insert(key, seen);
     }
 }
 
@@ -208,31 +163,6 @@ fn hot_locations(list: &BlockAccessList, executed: usize) -> Vec<(Location, Vec<
         places.filter(|place| place.is_multiple_of(step)).collect()
     };
     hot.into_iter().map(|(address, slot)| ((address, slot.slot), writers(&slot.changes))).collect()
-}
-
-/// Every how many transactions of so many one is looked at.
-fn step(executed: usize) -> usize {
-    (executed / HOT_SAMPLE).max(1)
-}
-
-/// A call as its sender wrote it.
-#[derive(Clone, Copy)]
-pub(crate) struct Call<'a> {
-    pub(crate) function: Function,
-    arguments: &'a [u8],
-}
-
-impl<'a> Call<'a> {
-    /// `None` for what creates a contract.
-    pub(crate) fn of(kind: TxKind, input: &'a [u8]) -> Option<Self> {
-        let selector = input.first_chunk().copied().unwrap_or_default();
-        Some(Self { function: (*kind.to()?, selector), arguments: input.get(4..).unwrap_or_default() })
-    }
-
-    fn words(self) -> [Option<Word>; HOT_WORDS_MAX] {
-        let mut words = self.arguments.chunks_exact(32).map(B256::from_slice);
-        array::from_fn(|at| Some((self.function, at, words.next()?)))
-    }
 }
 
 /// The calls of a block.

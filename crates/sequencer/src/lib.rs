@@ -29,6 +29,7 @@
 //! [`Sequencer`] (the loop).
 
 mod base;
+mod calls;
 mod config;
 mod epochs;
 mod error;
@@ -48,14 +49,12 @@ mod spread;
 mod tip;
 mod verify;
 
+pub use calls::{CALL_WORDS_MAX, CALLS_BLOCKS_MAX, CALLS_KNOWN_MAX, CALLS_SAMPLE};
 pub use config::{Clock, Config, block_bytes_max};
 pub use epochs::{NextEpoch, NextEpochs};
 pub use error::Error;
-pub use gas_use::{GAS_BLOCKS_MAX, GAS_FUNCTIONS_MAX, GAS_SAMPLE};
 pub use handle::{PoolHandle, SUBMISSIONS_MAX};
-pub use hot::{
-    HOT_BLOCKS_MAX, HOT_CALLS_MAX, HOT_LOCATIONS_MAX, HOT_SAMPLE, HOT_SHARE, HOT_WORDS_MAX, HOT_WRITES_MIN, HotKeys,
-};
+pub use hot::{HOT_LOCATIONS_MAX, HOT_SHARE, HOT_WRITES_MIN, HotKeys};
 pub use pool::{Content, PoolTransaction, Rejection};
 pub use propose::{BLOCK_MESSAGES_MAX, ORIGIN_MARGIN};
 pub use service::{Seat, Sequencer, epoch, start};

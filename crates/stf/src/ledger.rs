@@ -6,6 +6,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     cmp::Ordering,
+    hash::{BuildHasher, Hash},
     mem::{replace, take},
 };
 
@@ -272,7 +273,7 @@ impl Settled {
     /// Row of an account, which it makes as the ledger has the account or as it was before the block.
     fn row(&mut self, ledger: &Ledger, address: &Address, before: Option<Account>) -> u32 {
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
-        let (row, is_new) = self.row_of.get_or_insert(address, new, |row| self.rows[row as usize].address);
+        let (row, is_new) = self.row_of.get_or_insert(address, new, |row| address_of(&self.rows, row));
         if !is_new {
             return row;
         }
@@ -288,7 +289,7 @@ impl Settled {
     }
 
     fn known(&self, address: &Address) -> Option<u32> {
-        self.row_of.get(address, |row| self.rows[row as usize].address)
+        self.row_of.get(address, |row| address_of(&self.rows, row))
     }
 
     /// The ledger has none of its accounts.
@@ -299,7 +300,7 @@ impl Settled {
     /// All accounts and where their changes are, sorted by address.
     pub(crate) fn sorted(&self) -> impl ExactSizeIterator<Item = (&LedgerRow, &Logs)> {
         let mut keys: Vec<Key> = (0..).zip(&self.rows).map(|(row, known)| (start_of(&known.address), row)).collect();
-        keys.sort_unstable_by(|a, b| order(*a, *b, |row| self.rows[row as usize].address));
+        keys.sort_unstable_by(|a, b| order(*a, *b, |row| address_of(&self.rows, row)));
         keys.into_iter().map(|(_, row)| (&self.rows[row as usize], &self.logs))
     }
 
@@ -379,6 +380,25 @@ pub(crate) fn name(names: &mut Vec<u32>, row: u32) -> &mut u32 {
     &mut names[row]
 }
 
+/// Names what has no name yet as others do, who are `known`, or as the `new` that it then is. Whether it is new.
+fn take_name<K: Eq + Hash, S: BuildHasher>(
+    named: &mut u32,
+    known: Option<&mut Index<S>>,
+    (key, new): (&K, u32),
+    key_of: impl Fn(u32) -> K,
+) -> bool {
+    if *named != NONE {
+        return false;
+    }
+    let is_new;
+    (*named, is_new) = known.map_or((new, true), |known| known.get_or_insert(key, new, key_of));
+    is_new
+}
+
+fn address_of(rows: &[LedgerRow], row: u32) -> Address {
+    rows[row as usize].address
+}
+
 impl Names {
     pub(crate) fn new(lane: u32) -> Self {
         Self { lane, ..Self::default() }
@@ -426,7 +446,7 @@ impl Ledger {
 
     /// Row of an account, when several tables work on the block.
     fn known(&self, address: &Address) -> Option<u32> {
-        self.shared.as_ref()?.rows.get(address, |row| self.rows[row as usize].address)
+        self.shared.as_ref()?.rows.get(address, |row| address_of(&self.rows, row))
     }
 
     /// Memory to settle accounts in.
@@ -478,7 +498,7 @@ impl Ledger {
     pub(crate) fn find(&mut self, names: &mut Names, row: u32, address: Address) -> Option<u32> {
         let name = name(&mut names.rows, row);
         if *name == NONE {
-            *name = self.shared.as_ref()?.rows.get(&address, |row| self.rows[row as usize].address)?;
+            *name = self.shared.as_ref()?.rows.get(&address, |row| address_of(&self.rows, row))?;
         }
         Some(*name)
     }
@@ -487,15 +507,8 @@ impl Ledger {
     pub(crate) fn row(&mut self, names: &mut Names, row: u32, address: Address, before: &Moment) -> u32 {
         let new = u32::try_from(self.rows.len()).expect("a block touches fewer than 2^32 accounts");
         let named = name(&mut names.rows, row);
-        if *named != NONE {
-            return *named;
-        }
-        let is_new;
-        (*named, is_new) = match &mut self.shared {
-            Some(shared) => shared.rows.get_or_insert(&address, new, |row| self.rows[row as usize].address),
-            None => (new, true),
-        };
-        if is_new {
+        let known = self.shared.as_mut().map(|shared| &mut shared.rows);
+        if take_name(named, known, (&address, new), |row| address_of(&self.rows, row)) {
             self.rows.push(LedgerRow::new(address, before));
             self.heads.push(Head { start: start_of(&address), slots_count: 0 });
         }
@@ -516,15 +529,8 @@ impl Ledger {
         let Place(row, key) = place;
         let new = u32::try_from(self.slots.len()).expect("a block touches fewer than 2^32 slots");
         let named = name(&mut names.slots, slot);
-        if *named != NONE {
-            return *named;
-        }
-        let is_new;
-        (*named, is_new) = match &mut self.shared {
-            Some(shared) => shared.slots.get_or_insert(&place, new, |slot| self.slots[slot as usize].place()),
-            None => (new, true),
-        };
-        if is_new {
+        let known = self.shared.as_mut().map(|shared| &mut shared.slots);
+        if take_name(named, known, (&place, new), |slot| self.slots[slot as usize].place()) {
             self.heads[row as usize].slots_count += 1;
             self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
             let previous = replace(&mut self.rows[row as usize].last_slot, new);

@@ -199,11 +199,10 @@ impl Table<'_> {
         account.last_news = last;
         let mut news = last;
         while news != NONE {
+            self.heard.slot_news[news as usize].account = row;
             let place = Place(row, self.heard.slot(news).key);
             self.slot_of.set(&place, NEWS | news, |named| place_of(&self.slots, &self.heard, named));
-            let told = &mut self.heard.slot_news[news as usize];
-            told.account = row;
-            news = told.previous;
+            news = self.heard.slot_news[news as usize].previous;
         }
     }
 

@@ -3,9 +3,10 @@
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_primitives::{Address, Bytes, Signature, TxKind, U256};
 use proptest::prelude::*;
-use sluice_types::{InputTransaction, L1Origin, L2Number, MessageIndex, Receipt, Transaction};
+use sluice_types::Receipt;
 
 use super::*;
+use crate::calls::{self, CALLS_BLOCKS_MAX, CALLS_KNOWN_MAX, CALLS_SAMPLE};
 
 fn transaction(to: TxKind, gas_limit: u64) -> SignedTransaction {
     let tx = TxEip1559 { gas_limit, to, input: Bytes::from_static(&[1, 2, 3, 4, 5]), ..TxEip1559::default() };
@@ -19,19 +20,8 @@ fn call(contract: u64, gas_limit: u64) -> SignedTransaction {
 
 /// Learns from a block of transactions that used so much gas.
 fn learn(gas_use: &mut GasUse, block: impl IntoIterator<Item = (SignedTransaction, u64)>) {
-    let (transactions, used): (Vec<_>, Vec<_>) = block.into_iter().unzip();
-    let transactions = transactions
-        .into_iter()
-        .map(|transaction| InputTransaction { sender: Address::ZERO, transaction: Transaction::Signed(transaction) });
-    let input = BlockInput {
-        number: L2Number(1),
-        timestamp: 0,
-        l1_origin: L1Origin::default(),
-        beneficiary: Address::ZERO,
-        inbox_count: MessageIndex(0),
-        transactions: transactions.collect(),
-        inbox_transactions: 0,
-    };
+    let (transactions, used): (Vec<SignedTransaction>, Vec<u64>) = block.into_iter().unzip();
+    let input = calls::tests::block(transactions.iter().map(|tx| (Address::ZERO, tx)));
     let receipt = |gas_used| Receipt {
         tx_type: 2,
         success: true,
@@ -71,28 +61,28 @@ fn the_most_that_calls_used_lately_counts_with_a_margin() {
 fn what_was_not_seen_for_long_is_not_known() {
     let mut gas_use = GasUse::default();
     learn(&mut gas_use, [(call(1, 80_000), 32_000)]);
-    (0..GAS_BLOCKS_MAX).for_each(|_| learn(&mut gas_use, []));
+    (0..CALLS_BLOCKS_MAX).for_each(|_| learn(&mut gas_use, []));
     assert_eq!(gas_use.expected(&call(1, 80_000)), 34_000);
     learn(&mut gas_use, []);
     assert_eq!(gas_use.expected(&call(1, 80_000)), 80_000);
-    (0..GAS_BLOCKS_MAX).for_each(|_| learn(&mut gas_use, []));
-    assert!(gas_use.functions.is_empty());
+    (0..CALLS_BLOCKS_MAX).for_each(|_| learn(&mut gas_use, []));
+    assert!(gas_use.0.is_empty());
 }
 
 #[test]
 fn a_block_of_many_is_learnt_from_in_parts_and_memory_is_bounded() {
     let mut gas_use = GasUse::default();
-    let many = 8 * GAS_SAMPLE as u64;
+    let many = 8 * CALLS_SAMPLE as u64;
     let mut seen = 0;
     for _ in 0..4 {
         learn(&mut gas_use, (0..many).map(|contract| (call(contract, 80_000), 32_000)));
-        let learnt = gas_use.functions.len() - seen;
-        assert_eq!(learnt, GAS_SAMPLE, "others in each block");
+        let learnt = gas_use.0.len() - seen;
+        assert_eq!(learnt, CALLS_SAMPLE, "others in each block");
         seen += learnt;
     }
-    assert_eq!(seen, GAS_FUNCTIONS_MAX);
+    assert_eq!(seen, CALLS_KNOWN_MAX);
     learn(&mut gas_use, (0..many).map(|contract| (call(contract, 80_000), 32_000)));
-    assert_eq!(gas_use.functions.len(), GAS_FUNCTIONS_MAX);
+    assert_eq!(gas_use.0.len(), CALLS_KNOWN_MAX);
 }
 
 proptest! {

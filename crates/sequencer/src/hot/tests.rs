@@ -2,11 +2,11 @@
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
 use alloy_eip7928::{AccountChanges, BlockAccessIndex, SlotChanges};
-use alloy_primitives::{Bytes, Signature, U256};
+use alloy_primitives::{Bytes, Signature, TxKind, U256};
 use proptest::prelude::*;
-use sluice_types::{InputTransaction, L1Origin, L2Number, MessageIndex};
 
 use super::*;
+use crate::calls::{self, CALLS_BLOCKS_MAX, CALLS_KNOWN_MAX};
 
 const BASE_FEE_WEI: u64 = 1_000;
 
@@ -36,18 +36,7 @@ fn tx(sender: u16, nonce: u64, tip_wei: u128, to: u16, word: u8) -> Arc<PoolTran
 }
 
 fn input(transactions: &[Arc<PoolTransaction>]) -> BlockInput {
-    let transactions = transactions
-        .iter()
-        .map(|tx| InputTransaction { sender: tx.sender, transaction: Transaction::Signed(tx.transaction.clone()) });
-    BlockInput {
-        number: L2Number(1),
-        timestamp: 0,
-        l1_origin: L1Origin::default(),
-        beneficiary: Address::ZERO,
-        inbox_count: MessageIndex(0),
-        transactions: transactions.collect(),
-        inbox_transactions: 0,
-    }
+    calls::tests::block(transactions.iter().map(|tx| (tx.sender, &tx.transaction)))
 }
 
 /// A block in which these transactions wrote slot 5 of the contract.
@@ -107,13 +96,13 @@ fn nothing_hot_changes_nothing() {
 #[test]
 fn what_was_not_seen_again_is_forgotten() {
     let (block, mut keys) = half_hot();
-    for _ in 0..HOT_BLOCKS_MAX {
+    for _ in 0..CALLS_BLOCKS_MAX {
         learnt(&mut keys, &[], &[]);
     }
     assert_ne!(keys.order(BASE_FEE_WEI, block.clone()), block);
     learnt(&mut keys, &[], &[]);
     assert_eq!(keys.order(BASE_FEE_WEI, block.clone()), block);
-    for _ in 0..HOT_BLOCKS_MAX {
+    for _ in 0..CALLS_BLOCKS_MAX {
         learnt(&mut keys, &[], &[]);
     }
     assert!(keys.functions.is_empty());
@@ -122,10 +111,10 @@ fn what_was_not_seen_again_is_forgotten() {
 #[test]
 fn memory_is_bounded_whatever_is_hot() {
     let mut keys = HotKeys::default();
-    let rounds = 2 * HOT_CALLS_MAX / HOT_LOCATIONS_MAX;
+    let rounds = 2 * CALLS_KNOWN_MAX / HOT_LOCATIONS_MAX;
     // Without the blocks in between, nothing would be too old.
     for round in 0..rounds {
-        keys.blocks = 1;
+        keys.functions.blocks = 1;
         let first = small::<u16>(round * HOT_LOCATIONS_MAX);
         let calls = (0..2 * HOT_LOCATIONS_MAX * HOT_WRITES_MIN).map(|n| (n, first + small::<u16>(n / HOT_WRITES_MIN)));
         let block: Vec<_> = calls.clone().map(|(n, to)| tx(small(n), 0, 1, to, 0)).collect();
@@ -134,9 +123,9 @@ fn memory_is_bounded_whatever_is_hot() {
             .collect();
         let before = keys.functions.len();
         learnt(&mut keys, &block, &writers);
-        assert!(keys.functions.len() <= HOT_CALLS_MAX && keys.functions.len() - before <= HOT_LOCATIONS_MAX);
+        assert!(keys.functions.len() <= CALLS_KNOWN_MAX && keys.functions.len() - before <= HOT_LOCATIONS_MAX);
     }
-    assert_eq!(keys.functions.len(), HOT_CALLS_MAX);
+    assert_eq!(keys.functions.len(), CALLS_KNOWN_MAX);
 }
 
 proptest! {

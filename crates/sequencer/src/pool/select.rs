@@ -47,7 +47,7 @@ impl GasLeft {
     }
 
     /// No transaction fits any more.
-    fn is_none(&self) -> bool {
+    fn is_used_up(&self) -> bool {
         self.gas - self.above < GAS_MIN
     }
 }
@@ -82,7 +82,7 @@ impl Pool {
         }
         let mut chosen = Vec::new();
         let (mut gas_left, mut bytes_left) = (GasLeft { gas: room.gas, above: 0 }, room.bytes);
-        while !gas_left.is_none()
+        while !gas_left.is_used_up()
             && let Some(Candidate { index, .. }) = heap.pop()
         {
             let Some(tx) = current[index].take() else { continue };
