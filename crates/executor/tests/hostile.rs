@@ -15,7 +15,7 @@ mod schedule;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use alloy_eips::eip7928::{BlockAccessIndex, CodeChange, SlotChanges};
+use alloy_eips::eip7928::{AccountChanges, BlockAccessIndex, CodeChange, SlotChanges};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use blocks::{
     BALANCER, COUNTER, FACTORY, FORWARDER, GIVER, HASHER, MISER, MORTAL, PAIRER, PHOENIX, block, child, creation,
@@ -526,15 +526,16 @@ fn what_comes_before_the_transfers_counts_for_them() {
 
 /// Every way in which a list can be wrong.
 fn falsified(list: &BlockAccessList) -> Vec<(&'static str, BlockAccessList)> {
+    let list: Vec<AccountChanges> = list.into();
     let at = |address| list.iter().position(|account| account.address == address).expect("it is in the list");
     let (payer, counter) = (at(user(0)), at(COUNTER));
-    let changed = |change: &dyn Fn(&mut BlockAccessList)| {
+    let changed = |change: &dyn Fn(&mut Vec<AccountChanges>)| {
         let mut list = list.clone();
         change(&mut list);
-        list
+        BlockAccessList::from(list)
     };
     vec![
-        ("nothing", Vec::new()),
+        ("nothing", BlockAccessList::default()),
         (
             "an account is missing",
             changed(&|list| {

@@ -74,10 +74,10 @@ fn an_account_with_most_of_the_slots_is_shared_like_others() {
     let expected = world.run(transactions);
     assert!(expected.receipts.iter().all(|receipt| receipt.success));
     for (address, _, writes) in contracts {
-        let accessed = expected.access_list.iter().find(|account| account.address == address).expect("it was called");
+        let accessed = expected.access_list.account(&address).expect("it was called");
         let slots = usize::from(SLOTS * CALLS);
         let (changed, read) = if writes { (slots, 0) } else { (0, slots) };
-        assert_eq!((accessed.storage_changes.len(), accessed.storage_reads.len()), (changed, read), "{address}");
+        assert_eq!((accessed.storage_changes().len(), accessed.storage_reads().len()), (changed, read), "{address}");
         let change = expected.changes.accounts.get(&address);
         assert_eq!(change.map_or(0, |change| change.storage.len()), changed, "{address}");
     }

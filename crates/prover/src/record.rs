@@ -64,10 +64,10 @@ fn headers(store: &Store, parent: L2Number, oldest: Option<u64>) -> Result<Vec<B
 
 /// The accounts and slots that a list names.
 fn touched(list: &BlockAccessList) -> BTreeMap<Address, BTreeSet<U256>> {
-    list.iter()
+    list.accounts()
         .map(|account| {
-            let changed = account.storage_changes.iter().map(|change| change.slot);
-            (account.address, changed.chain(account.storage_reads.iter().copied()).collect())
+            let changed = account.storage_changes().map(|written| written.slot);
+            (*account.address(), changed.chain(account.storage_reads().iter().copied()).collect())
         })
         .collect()
 }

@@ -8,13 +8,12 @@
 use std::{cmp::Reverse, collections::BTreeMap, hash::Hash, sync::Arc, time::Duration};
 
 use alloy_consensus::Transaction as _;
-use alloy_eip7928::StorageChange;
 use alloy_primitives::{
-    Address,
+    Address, U256,
     map::{HashMap, HashSet},
 };
 use sluice_executor::RUN_TIME;
-use sluice_types::{BlockAccessList, BlockInput, Outcome, SignedTransaction, Transaction};
+use sluice_types::{BlockAccessList, BlockInput, Change, Outcome, SignedTransaction, Transaction};
 
 use crate::{
     PoolTransaction,
@@ -151,18 +150,19 @@ impl HotKeys {
 /// places among those executed.
 fn hot_locations(list: &BlockAccessList, executed: usize) -> Vec<(Location, Vec<usize>)> {
     let writes_min = (executed / HOT_SHARE).max(HOT_WRITES_MIN);
-    let slots = list.iter().flat_map(|account| account.storage_changes.iter().map(|slot| (account.address, slot)));
+    let slots =
+        list.accounts().flat_map(|account| account.storage_changes().map(move |slot| (*account.address(), slot)));
     let mut hot: Vec<_> = slots.filter(|(_, slot)| slot.changes.len() >= writes_min).collect();
     hot.sort_by_key(|(address, slot)| (Reverse(slot.changes.len()), *address, slot.slot));
     hot.truncate(HOT_LOCATIONS_MAX);
     let step = step(executed);
-    let writers = |changes: &[StorageChange]| {
+    let writers = |changes: &[Change<U256>]| {
         // Index 0 is before the first transaction.
-        let places = changes.iter().filter_map(|change| change.block_access_index.get().checked_sub(1));
+        let places = changes.iter().filter_map(|change| change.index.checked_sub(1));
         let places = places.filter_map(|place| usize::try_from(place).ok());
         places.filter(|place| place.is_multiple_of(step)).collect()
     };
-    hot.into_iter().map(|(address, slot)| ((address, slot.slot), writers(&slot.changes))).collect()
+    hot.into_iter().map(|(address, slot)| ((address, slot.slot), writers(slot.changes))).collect()
 }
 
 /// The calls of a block.

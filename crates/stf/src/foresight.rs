@@ -6,10 +6,11 @@
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::ops::Range;
 
-use alloy_eip7928::{AccountChanges, BlockAccessIndex, StorageChange};
 use alloy_primitives::{Address, B256, U256};
 use revm::bytecode::Bytecode;
-use sluice_types::{AccountChange, EMPTY_CODE_HASH, LiteMap, keccak256};
+use sluice_types::{
+    AccessedAccount, AccountChange, BlockAccessList, Change, EMPTY_CODE_HASH, LiteMap, SlotChanges, keccak256,
+};
 
 use crate::{
     products::ChangedAccounts,
@@ -19,7 +20,7 @@ use crate::{
 /// A list in which accounts, slots and changes are found quickly.
 #[derive(Debug)]
 pub struct Foresight<'l> {
-    list: &'l [AccountChanges],
+    list: &'l BlockAccessList,
     /// The starts of its addresses, which are enough to find most.
     starts: Vec<u64>,
     /// Number of each account's first slot: first those that change, then those that are read.
@@ -102,54 +103,59 @@ struct ToldAccount {
 struct ToldSlot<'a> {
     number: u32,
     before: U256,
-    changes: &'a [StorageChange],
+    changes: &'a [Change<U256>],
     /// Changes before the transaction that executes.
     past: usize,
     is_noted: bool,
 }
 
 /// How many changes come before an index.
-fn past<C>(changes: &[C], at: u64, index: impl Fn(&C) -> BlockAccessIndex) -> usize {
-    changes.partition_point(|change| index(change).get() < at)
+fn past<T>(changes: &[Change<T>], at: u64) -> usize {
+    changes.partition_point(|change| change.index < at)
+}
+
+/// No change comes after a later one, nor are there two at one index.
+fn is_in_order<T>(changes: &[Change<T>]) -> bool {
+    changes.is_sorted_by(|a, b| a.index < b.index)
 }
 
 impl<'l> Foresight<'l> {
     /// Reads a list. `None` if anything in it is out of order or there twice, or code is malformed.
-    pub fn new(list: &'l [AccountChanges]) -> Option<Self> {
+    pub fn new(list: &'l BlockAccessList) -> Option<Self> {
         let mut foresight = Self {
             list,
-            starts: list.iter().map(|account| start_of(&account.address)).collect(),
+            starts: list.accounts().map(|account| start_of(account.address())).collect(),
             first_slots: Vec::with_capacity(list.len()),
             slots_count: 0,
             changes_count: 0,
             codes: BTreeMap::new(),
         };
-        let mut is_good = list.is_sorted_by(|a, b| a.address < b.address);
-        for (number, account) in (0..).zip(list) {
-            is_good &= account.balance_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index)
-                && account.nonce_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index)
-                && account.code_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index)
-                && account.storage_changes.is_sorted_by(|a, b| a.slot < b.slot)
-                && account.storage_reads.is_sorted_by(|a, b| a < b);
+        let mut is_good = list.accounts().is_sorted_by(|a, b| a.address() < b.address());
+        for (number, account) in (0..).zip(list.accounts()) {
+            let (balances, nonces) = (account.balance_changes(), account.nonce_changes());
+            let (codes, reads) = (account.code_changes(), account.storage_reads());
+            is_good &= is_in_order(balances)
+                && is_in_order(nonces)
+                && is_in_order(codes)
+                && account.storage_changes().is_sorted_by(|a, b| a.slot < b.slot)
+                && reads.is_sorted_by(|a, b| a < b);
             foresight.first_slots.push(u32::try_from(foresight.slots_count).ok()?);
-            foresight.slots_count += account.storage_changes.len() + account.storage_reads.len();
-            foresight.changes_count +=
-                account.balance_changes.len() + account.nonce_changes.len() + account.code_changes.len();
-            for slot in &account.storage_changes {
-                is_good &= !slot.changes.is_empty()
-                    && slot.changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index);
-                foresight.changes_count += slot.changes.len();
+            foresight.slots_count += account.storage_changes().len() + reads.len();
+            foresight.changes_count += balances.len() + nonces.len() + codes.len();
+            for SlotChanges { changes, .. } in account.storage_changes() {
+                is_good &= !changes.is_empty() && is_in_order(changes);
+                foresight.changes_count += changes.len();
             }
-            for (place, change) in account.code_changes.iter().enumerate() {
-                let hash = if change.new_code.is_empty() { EMPTY_CODE_HASH } else { keccak256(&change.new_code) };
-                let code = Bytecode::new_raw_checked(change.new_code.clone()).ok()?;
+            for (place, Change { value: code, .. }) in codes.iter().enumerate() {
+                let hash = if code.is_empty() { EMPTY_CODE_HASH } else { keccak256(code) };
+                let code = Bytecode::new_raw_checked(code.clone()).ok()?;
                 foresight.codes.insert((number, place), (hash, code));
             }
         }
         is_good.then_some(foresight)
     }
 
-    fn account(&self, number: u32) -> Option<&'l AccountChanges> {
+    fn account(&self, number: u32) -> Option<AccessedAccount<'l>> {
         self.list.get(number as usize)
     }
 
@@ -158,20 +164,20 @@ impl<'l> Foresight<'l> {
         let start = start_of(address);
         let first = self.starts.partition_point(|other| *other < start);
         let same = self.starts[first..].partition_point(|other| *other == start);
-        let found = self.list[first..first + same].binary_search_by(|account| account.address.cmp(address));
-        found.ok().and_then(|place| u32::try_from(first + place).ok()).unwrap_or(NONE)
+        let found = self.list.find_among(address, first..first + same);
+        found.ok().and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
     }
 
     /// Number of a slot, or [`NONE`], and its changes.
-    fn find_slot(&self, number: u32, key: U256) -> (u32, &'l [StorageChange]) {
+    fn find_slot(&self, number: u32, key: U256) -> (u32, &'l [Change<U256>]) {
         let Some(account) = self.account(number) else { return (NONE, &[]) };
         let first = self.first_slots[number as usize];
         let name = |place: usize| first + u32::try_from(place).expect("all slots together were counted so");
-        if let Ok(place) = account.storage_changes.binary_search_by(|slot| slot.slot.cmp(&key)) {
-            return (name(place), &account.storage_changes[place].changes);
+        if let Some((place, written)) = account.find_slot(&key) {
+            return (name(place), written.changes);
         }
-        let place = account.storage_reads.binary_search(&key);
-        (place.map_or(NONE, |place| name(account.storage_changes.len() + place)), &[])
+        let place = account.storage_reads().binary_search(&key);
+        (place.map_or(NONE, |place| name(account.storage_changes().len() + place)), &[])
     }
 
     /// What lanes saw of this list: nothing yet.
@@ -204,14 +210,14 @@ impl<'l> Foresight<'l> {
         let Befores { accounts: before_accounts, slots, destroyed } = befores;
         let mut changes = ChangedAccounts { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
         for place in accounts {
-            let (account, Some(before)) = (&self.list[place], &before_accounts[place]) else { continue };
+            let (Some(account), Some(before)) = (self.list.get(place), &before_accounts[place]) else { continue };
             let number = u32::try_from(place).expect("a list was read only where its places are such numbers");
             let was_destroyed = !destroyed.is_empty() && destroyed.binary_search(&number).is_ok();
             let storage_wiped = was_destroyed && before.exists;
             let now = self.moment(number, before, [usize::MAX; 3]);
             let first = self.first_slots[place] as usize;
-            let ends = account.storage_changes.iter().zip(&slots[first..]).filter_map(|(slot, before)| {
-                let now = slot.changes.last()?.new_value;
+            let ends = account.storage_changes().zip(&slots[first..]).filter_map(|(slot, before)| {
+                let now = slot.changes.last()?.value;
                 let differs = if storage_wiped { !now.is_zero() } else { Some(now) != *before };
                 differs.then_some((slot.slot, now))
             });
@@ -219,13 +225,13 @@ impl<'l> Foresight<'l> {
             if now != *before || !storage.is_empty() || storage_wiped {
                 changes
                     .accounts
-                    .push((account.address, AccountChange { account: now.account(), storage_wiped, storage }));
+                    .push((*account.address(), AccountChange { account: now.account(), storage_wiped, storage }));
             }
-            if let Some(change) = account.code_changes.last()
+            if let Some(change) = account.code_changes().last()
                 && now.code_hash != before.code_hash
                 && now.code_hash != EMPTY_CODE_HASH
             {
-                changes.codes.push((now.code_hash, change.new_code.clone()));
+                changes.codes.push((now.code_hash, change.value.clone()));
             }
         }
         changes
@@ -235,16 +241,17 @@ impl<'l> Foresight<'l> {
     fn moment(&self, number: u32, before: &Moment, [balances, nonces, codes]: [usize; 3]) -> Moment {
         let mut now = *before;
         let Some(account) = self.account(number) else { return now };
+        let (changed_balances, changed_nonces) = (account.balance_changes(), account.nonce_changes());
         let mut is_changed = false;
-        if let Some(change) = account.balance_changes[..balances.min(account.balance_changes.len())].last() {
-            now.balance = change.post_balance;
+        if let Some(change) = changed_balances[..balances.min(changed_balances.len())].last() {
+            now.balance = change.value;
             is_changed = true;
         }
-        if let Some(change) = account.nonce_changes[..nonces.min(account.nonce_changes.len())].last() {
-            now.nonce = change.new_nonce;
+        if let Some(change) = changed_nonces[..nonces.min(changed_nonces.len())].last() {
+            now.nonce = change.value;
             is_changed = true;
         }
-        if let Some(place) = codes.min(account.code_changes.len()).checked_sub(1) {
+        if let Some(place) = codes.min(account.code_changes().len()).checked_sub(1) {
             now.code_hash = self.codes[&(number, place)].0;
             is_changed = true;
         }
@@ -276,9 +283,9 @@ impl<'a> Telling<'a> {
     pub(crate) fn account(&mut self, row: u32) -> (Moment, Option<&'a Bytecode>) {
         let told = &mut self.accounts[row as usize];
         let Some(account) = self.foresight.account(told.number) else { return (told.before, None) };
-        told.balances = past(&account.balance_changes, self.at, |change| change.block_access_index);
-        told.nonces = past(&account.nonce_changes, self.at, |change| change.block_access_index);
-        told.codes = past(&account.code_changes, self.at, |change| change.block_access_index);
+        told.balances = past(account.balance_changes(), self.at);
+        told.nonces = past(account.nonce_changes(), self.at);
+        told.codes = past(account.code_changes(), self.at);
         let now = self.foresight.moment(told.number, &told.before, [told.balances, told.nonces, told.codes]);
         let place = told.codes.checked_sub(1);
         (now, place.map(|place| &self.foresight.codes[&(told.number, place)].1))
@@ -287,8 +294,8 @@ impl<'a> Telling<'a> {
     /// A slot before the transaction that executes.
     pub(crate) fn slot(&mut self, slot: u32) -> U256 {
         let told = &mut self.slots[slot as usize];
-        told.past = past(told.changes, self.at, |change| change.block_access_index);
-        told.past.checked_sub(1).map_or(told.before, |place| told.changes[place].new_value)
+        told.past = past(told.changes, self.at);
+        told.past.checked_sub(1).map_or(told.before, |place| told.changes[place].value)
     }
 
     /// Checks what the transaction did to an account that it loaded.
@@ -296,17 +303,17 @@ impl<'a> Telling<'a> {
         let told = &mut self.accounts[row as usize];
         let Some(account) = self.foresight.account(told.number) else { return false };
         let (at, mut expected, mut made, mut is_good) = (self.at, *start, 0, true);
-        if let Some(change) = account.balance_changes.get(told.balances).filter(|c| c.block_access_index.get() == at) {
-            is_good &= change.post_balance != start.balance;
-            expected.balance = change.post_balance;
+        if let Some(change) = account.balance_changes().get(told.balances).filter(|change| change.index == at) {
+            is_good &= change.value != start.balance;
+            expected.balance = change.value;
             made += 1;
         }
-        if let Some(change) = account.nonce_changes.get(told.nonces).filter(|c| c.block_access_index.get() == at) {
-            is_good &= change.new_nonce != start.nonce;
-            expected.nonce = change.new_nonce;
+        if let Some(change) = account.nonce_changes().get(told.nonces).filter(|change| change.index == at) {
+            is_good &= change.value != start.nonce;
+            expected.nonce = change.value;
             made += 1;
         }
-        if account.code_changes.get(told.codes).is_some_and(|change| change.block_access_index.get() == at) {
+        if account.code_changes().get(told.codes).is_some_and(|change| change.index == at) {
             expected.code_hash = self.foresight.codes[&(told.number, told.codes)].0;
             is_good &= expected.code_hash != start.code_hash;
             made += 1;
@@ -330,10 +337,10 @@ impl<'a> Telling<'a> {
         if !core::mem::replace(&mut told.is_noted, true) {
             self.told.slots.push((told.number, told.before));
         }
-        match told.changes.get(told.past).filter(|change| change.block_access_index.get() == self.at) {
+        match told.changes.get(told.past).filter(|change| change.index == self.at) {
             Some(change) => {
                 self.told.made += 1;
-                change.new_value == now && now != start
+                change.value == now && now != start
             }
             None => now == start,
         }
@@ -345,7 +352,7 @@ impl<'a> Telling<'a> {
         let number = self.accounts[row as usize].number;
         let Some(account) = self.foresight.account(number) else { return false };
         self.told.destroyed.push(number);
-        is_created || account.storage_changes.len() + account.storage_reads.len() == loaded_slots
+        is_created || account.storage_changes().len() + account.storage_reads().len() == loaded_slots
     }
 
     pub(crate) fn into_told(self) -> Told {

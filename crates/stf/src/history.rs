@@ -4,12 +4,12 @@
 //! contracts ask for. Such a block is planned with [`Plan::ahead`](crate::Plan::ahead), its state answers for the hash, and
 //! [`write_parent_hash`] adds to the outcome what the system call of EIP-2935 would have done.
 
-use alloc::vec;
+use alloc::vec::Vec;
+use core::slice;
 
-use alloy_eip7928::{AccountChanges, BlockAccessIndex, SlotChanges, StorageChange};
 use alloy_eips::eip2935::HISTORY_SERVE_WINDOW;
 use alloy_primitives::{B256, U256};
-use sluice_types::{Account, AccountChange, Outcome, predeploys::HISTORY};
+use sluice_types::{Account, AccountChange, BlockAccessList, Change, Outcome, SlotChanges, predeploys::HISTORY};
 
 /// The slot of [`HISTORY`] that holds the hash of a block from the next one on.
 ///
@@ -28,20 +28,37 @@ pub fn write_parent_hash(outcome: &mut Outcome, parent: (u64, B256), history: Ac
         let unchanged = AccountChange { account: Some(history), ..AccountChange::default() };
         outcome.changes.accounts.entry(HISTORY).or_insert(unchanged).storage.insert(slot, hash);
     }
-    let list = &mut outcome.access_list;
-    let place = list.binary_search_by_key(&HISTORY, |account| account.address).unwrap_or_else(|place| {
-        list.insert(place, AccountChanges::new(HISTORY));
-        place
-    });
-    let account = &mut list[place];
-    if differs {
-        // Who only reads the slot reads what is written here.
-        account.storage_reads.retain(|read| *read != slot);
-        let changes = SlotChanges::new(slot, vec![StorageChange::new(BlockAccessIndex::new(0), hash)]);
-        let place = account.storage_changes.partition_point(|change| change.slot < slot);
-        account.storage_changes.insert(place, changes);
-    } else if !account.storage_reads.contains(&slot) {
-        let place = account.storage_reads.partition_point(|read| *read < slot);
-        account.storage_reads.insert(place, slot);
+    outcome.access_list = with_parent_hash(&outcome.access_list, slot, differs.then_some(hash));
+}
+
+/// The list with the slot of the parent's hash, which was written before all transactions or is there already.
+fn with_parent_hash(list: &BlockAccessList, slot: U256, written: Option<U256>) -> BlockAccessList {
+    let (place, rest) = list.find(&HISTORY).map_or_else(|place| (place, place), |place| (place, place + 1));
+    let known = list.get(place).filter(|_| place < rest);
+    let change = written.map(|value| Change { index: 0, value });
+    let mut changes: Vec<_> = known.iter().flat_map(|account| account.storage_changes()).collect();
+    let mut reads = known.map_or_else(Vec::new, |account| account.storage_reads().to_vec());
+    // Who only reads the slot reads what is written here.
+    reads.retain(|read| *read != slot);
+    match &change {
+        Some(change) => changes.push(SlotChanges { slot, changes: slice::from_ref(change) }),
+        None => reads.push(slot),
     }
+    changes.sort_unstable_by_key(|written| written.slot);
+    reads.sort_unstable();
+    let mut with = BlockAccessList::default();
+    with.reserve_for([list].into_iter());
+    with.append_accounts(list, 0..place);
+    for SlotChanges { slot, changes } in changes {
+        with.write(slot, |values| values.extend_from_slice(changes));
+    }
+    reads.into_iter().for_each(|read| with.read(read));
+    with.end_account(HISTORY, |balances, nonces, codes| {
+        let Some(account) = known else { return };
+        balances.extend_from_slice(account.balance_changes());
+        nonces.extend_from_slice(account.nonce_changes());
+        codes.extend_from_slice(account.code_changes());
+    });
+    with.append_accounts(list, rest..list.len());
+    with
 }

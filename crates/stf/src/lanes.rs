@@ -18,7 +18,7 @@ use sluice_types::{BlockAccessList, Outcome, Receipt, SkippedTransaction, StateC
 use crate::{
     Error, Plan, Workspace,
     effects::{AccountEffect, SlotEffect, apply, apply_table, hold, may_hold},
-    ledger::{Ledger, Names},
+    ledger::{Ledger, Names, SlotKeys},
     machine::Machine,
     products,
     reader::{Failed, Reader},
@@ -387,8 +387,9 @@ impl Committer {
     /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares.
     pub fn end(self, count: usize) -> (Ending, Remaining) {
         let Self { ledger, outcome, receipts, made, .. } = self;
-        let shares = shares::shares(&ledger, count);
-        (Ending { ledger, outcome }, Remaining { shares, made, receipts })
+        let slots = ledger.slot_keys();
+        let shares = shares::shares(&ledger, &slots, count);
+        (Ending { ledger, slots, outcome }, Remaining { shares, made, receipts })
     }
 }
 
@@ -407,13 +408,14 @@ pub struct Remaining {
 #[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
 pub struct Ending {
     ledger: Ledger,
+    slots: SlotKeys,
     outcome: Outcome,
 }
 
 impl Ending {
     /// Makes the pieces of one share.
     pub fn pieces(&self, share: Share) -> (ChangesPiece, ListPiece) {
-        products::pieces(&self.ledger, share)
+        products::pieces(&self.ledger, &self.slots, share)
     }
 
     /// The changes, from the pieces of all shares in their order.
@@ -433,7 +435,7 @@ impl Ending {
         access_list: BlockAccessList,
         receipts: Vec<Receipt>,
     ) -> (Outcome, LedgerMemory) {
-        let Self { ledger, outcome } = self;
+        let Self { ledger, outcome, .. } = self;
         (Outcome { changes, access_list, receipts, ..outcome }, ledger.into_memory())
     }
 }

@@ -3,123 +3,21 @@
 //!
 //! The ledger is the one judge of a speculative execution: its rows are the state that sequential execution would have seen.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 use core::{
     cmp::Ordering,
     hash::{BuildHasher, Hash},
     mem::{replace, take},
 };
 
-use alloy_eip7928::BlockAccessIndex;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use revm::bytecode::Bytecode;
 use sluice_types::{Account, AccountChange, EMPTY_CODE_HASH, LiteMap};
 
 use crate::index::{AddressIndex, Index};
+use crate::noted::{Code, History, Logs};
 use crate::shares::Key;
 use crate::table::{Moment, NONE, Place, ROWS_KEPT_MAX, start_of};
-
-/// One change of one thing, which knows the change before it.
-#[derive(Clone)]
-struct Noted<T> {
-    at: u64,
-    value: T,
-    previous: u32,
-}
-
-/// How one thing has changed: its last change in a [`Log`], and how many there are.
-#[derive(Clone, Copy)]
-pub(crate) struct History {
-    last: u32,
-    count: u32,
-}
-
-impl History {
-    const EMPTY: Self = Self { last: NONE, count: 0 };
-
-    pub(crate) fn is_empty(self) -> bool {
-        self.count == 0
-    }
-}
-
-/// All changes of a kind, of all accounts or slots, in the order in which they were made. One memory for all of them, because most
-/// things change once.
-pub(crate) struct Log<T> {
-    noted: Vec<Noted<T>>,
-}
-
-impl<T> Default for Log<T> {
-    fn default() -> Self {
-        Self { noted: Vec::new() }
-    }
-}
-
-impl<T: PartialEq + Clone> Log<T> {
-    /// Notes that something now is `now`. Several changes at one index are one; a change back is none.
-    fn note(&mut self, history: &mut History, at: u64, before_block: &T, now: T) {
-        if history.last != NONE && self.noted[history.last as usize].at == at {
-            let previous = self.noted[history.last as usize].previous;
-            let before = if previous == NONE { before_block } else { &self.noted[previous as usize].value };
-            if *before == now {
-                *history = History { last: previous, count: history.count - 1 };
-            } else {
-                self.noted[history.last as usize].value = now;
-            }
-            return;
-        }
-        let new = u32::try_from(self.noted.len()).expect("a block changes fewer than 2^32 things");
-        self.noted.push(Noted { at, value: now, previous: history.last });
-        *history = History { last: new, count: history.count + 1 };
-    }
-
-    /// The changes of one thing, in order.
-    pub(crate) fn changes<C>(&self, history: History, change: impl Fn(BlockAccessIndex, T) -> C) -> Vec<C> {
-        let change = |noted: &Noted<T>| change(BlockAccessIndex::new(noted.at), noted.value.clone());
-        let mut changes = Vec::with_capacity(history.count as usize);
-        let mut last = history.last;
-        while last != NONE {
-            let noted = &self.noted[last as usize];
-            changes.push(change(noted));
-            last = noted.previous;
-        }
-        changes.reverse();
-        changes
-    }
-
-    fn last(&self, history: History) -> Option<&T> {
-        self.noted.get(history.last as usize).map(|noted| &noted.value)
-    }
-}
-
-/// What has changed in a block, and when.
-#[derive(Default)]
-pub(crate) struct Logs {
-    /// Balances, and values of slots.
-    pub(crate) words: Log<U256>,
-    pub(crate) nonces: Log<u64>,
-    pub(crate) codes: Log<Code>,
-}
-
-/// A code that an account was given. The same code has the same hash.
-#[derive(Clone)]
-pub(crate) struct Code {
-    pub(crate) hash: B256,
-    pub(crate) bytes: Bytes,
-}
-
-impl PartialEq for Code {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
-    }
-}
-
-impl Logs {
-    fn clear(&mut self) {
-        self.words.noted.clear();
-        self.nonces.noted.clear();
-        self.codes.noted.clear();
-    }
-}
 
 /// One storage slot that was read or written.
 pub(crate) struct LedgerSlot {
@@ -128,8 +26,6 @@ pub(crate) struct LedgerSlot {
     pub(crate) now: U256,
     /// Row of its account.
     account: u32,
-    /// The account's slot before this one, or [`NONE`].
-    previous: u32,
     is_dirty: bool,
     pub(crate) history: History,
 }
@@ -140,6 +36,8 @@ struct SlotHead {
     /// Of its key.
     start: u64,
     account: u32,
+    /// The account's slot before this one, or [`NONE`].
+    previous: u32,
 }
 
 /// What is needed of all accounts at once, when the block ends. Rows are large, and reading all of them would take long.
@@ -148,6 +46,26 @@ struct Head {
     /// Of its address.
     start: u64,
     slots_count: u32,
+    /// The last of its slots, or [`NONE`]; each knows the one before.
+    last_slot: u32,
+}
+
+/// All slots by the accounts that they are of.
+#[derive(Default)]
+pub(crate) struct SlotKeys {
+    keys: Vec<Key>,
+    /// Where those of each account start, and where the last end.
+    starts: Vec<u32>,
+}
+
+impl SlotKeys {
+    /// The starts of the keys of an account's slots, with the slots' rows, in no order.
+    pub(crate) fn of(&self, row: u32) -> &[Key] {
+        let row = row as usize;
+        // Settled accounts have none.
+        let Some(ends) = self.starts.get(row..row + 2) else { return &[] };
+        &self.keys[ends[0] as usize..ends[1] as usize]
+    }
 }
 
 /// One account that was read or written.
@@ -155,8 +73,6 @@ pub(crate) struct LedgerRow {
     pub(crate) address: Address,
     before: Moment,
     pub(crate) now: Moment,
-    /// The last of its slots; each knows the one before.
-    last_slot: u32,
     is_dirty: bool,
     /// Destroyed since the last publication.
     is_wiped: bool,
@@ -243,7 +159,7 @@ pub struct Settled {
 impl Settled {
     /// Empties it, and tells whether its memory is worth keeping.
     pub(crate) fn clear(&mut self) -> bool {
-        let is_usual = self.rows.len() <= ROWS_KEPT_MAX && self.logs.words.noted.len() <= ROWS_KEPT_MAX;
+        let is_usual = self.rows.len() <= ROWS_KEPT_MAX && self.logs.words.len() <= ROWS_KEPT_MAX;
         self.row_of.clear();
         self.rows.clear();
         self.logs.clear();
@@ -427,7 +343,7 @@ impl Ledger {
         let Self { mut rows, mut heads, mut slots, mut slot_heads, mut logs, shared, mut settled, spare, .. } = self;
         settled.retain_mut(Settled::clear);
         settled.extend(spare);
-        let lengths = [rows.len(), slots.len(), logs.words.noted.len()];
+        let lengths = [rows.len(), slots.len(), logs.words.len()];
         if lengths.into_iter().any(|length| length > ROWS_KEPT_MAX) {
             return LedgerMemory { settled, ..LedgerMemory::default() };
         }
@@ -463,14 +379,13 @@ impl Ledger {
     /// Takes over settled accounts, when all else of the block is committed.
     pub(crate) fn settle(&mut self, mut settled: Settled) {
         settled.first = self.settled.last().map_or(self.rows.len(), |last| last.first + last.rows.len());
+        let (mut balances, mut nonces) = (Vec::new(), Vec::new());
         for &(row, name) in &settled.named {
             let (from, to) = (&settled.rows[row as usize], &mut self.rows[name as usize]);
-            for (at, balance) in settled.logs.words.changes(from.balances, |at, balance| (at.get(), balance)) {
-                self.logs.words.note(&mut to.balances, at, &to.before.balance, balance);
-            }
-            for (at, nonce) in settled.logs.nonces.changes(from.nonces, |at, nonce| (at.get(), nonce)) {
-                self.logs.nonces.note(&mut to.nonces, at, &to.before.nonce, nonce);
-            }
+            settled.logs.words.add_to(&mut balances, from.balances, || from.now.balance);
+            settled.logs.nonces.add_to(&mut nonces, from.nonces, || from.now.nonce);
+            balances.drain(..).for_each(|change| to.set_balance(&mut self.logs, change.index, change.value));
+            nonces.drain(..).for_each(|change| to.set_nonce(&mut self.logs, change.index, change.value));
             to.now = from.now;
         }
         self.settled.push(settled);
@@ -510,7 +425,7 @@ impl Ledger {
         let known = self.shared.as_mut().map(|shared| &mut shared.rows);
         if take_name(named, known, (&address, new), |row| address_of(&self.rows, row)) {
             self.rows.push(LedgerRow::new(address, before));
-            self.heads.push(Head { start: start_of(&address), slots_count: 0 });
+            self.heads.push(Head { start: start_of(&address), slots_count: 0, last_slot: NONE });
         }
         *named
     }
@@ -531,15 +446,15 @@ impl Ledger {
         let named = name(&mut names.slots, slot);
         let known = self.shared.as_mut().map(|shared| &mut shared.slots);
         if take_name(named, known, (&place, new), |slot| self.slots[slot as usize].place()) {
-            self.heads[row as usize].slots_count += 1;
-            self.slot_heads.push(SlotHead { start: slot_start(&key), account: row });
-            let previous = replace(&mut self.rows[row as usize].last_slot, new);
+            let head = &mut self.heads[row as usize];
+            head.slots_count += 1;
+            let previous = replace(&mut head.last_slot, new);
+            self.slot_heads.push(SlotHead { start: slot_start(&key), account: row, previous });
             self.slots.push(LedgerSlot {
                 key,
                 before,
                 now: before,
                 account: row,
-                previous,
                 is_dirty: false,
                 history: History::EMPTY,
             });
@@ -556,15 +471,15 @@ impl Ledger {
         let (index, logs) = (self.index, &mut self.logs);
         let row = &mut self.rows[row as usize];
         if now.balance != row.now.balance {
-            logs.words.note(&mut row.balances, index, &row.before.balance, now.balance);
+            logs.words.note(&mut row.balances, index, &row.before.balance, (&row.now.balance, &now.balance));
         }
         if now.nonce != row.now.nonce {
-            logs.nonces.note(&mut row.nonces, index, &row.before.nonce, now.nonce);
+            logs.nonces.note(&mut row.nonces, index, &row.before.nonce, (&row.now.nonce, &now.nonce));
         }
         if now.code_hash != row.now.code_hash {
-            let before = Code { hash: row.before.code_hash, bytes: Bytes::new() };
-            let bytes = code.map(Bytecode::original_bytes).unwrap_or_default();
-            logs.codes.note(&mut row.codes, index, &before, Code { hash: now.code_hash, bytes });
+            let nameless = |hash| Code { hash, bytes: Bytes::new() };
+            let (before, last, next) = (nameless(row.before.code_hash), row.code(), nameless(now.code_hash));
+            logs.codes.note(&mut row.codes, index, &before, (&last, &next));
             row.code = code.cloned();
         }
         row.now = now;
@@ -574,8 +489,8 @@ impl Ledger {
     pub(crate) fn set_slot(&mut self, slot: u32, by: Seat, now: U256) {
         let row = &mut self.slots[slot as usize];
         if row.now != now {
+            self.logs.words.note(&mut row.history, self.index, &row.before, (&row.now, &now));
             row.now = now;
-            self.logs.words.note(&mut row.history, self.index, &row.before, now);
             if let Some(shared) = self.shared.as_mut().filter(|_| !replace(&mut row.is_dirty, true)) {
                 shared.dirty_slots.push((slot, by));
             }
@@ -617,17 +532,18 @@ impl Ledger {
     /// Commits that an account was destroyed, and by whom: its storage is empty.
     pub(crate) fn wipe(&mut self, row: u32, by: Seat) {
         self.mark(row, by);
+        let last = self.heads[row as usize].last_slot;
         let row = &mut self.rows[row as usize];
         row.storage_gone = true;
         row.is_wiped = true;
-        let mut index = row.last_slot;
+        let mut index = last;
         while index != NONE {
             let slot = &mut self.slots[index as usize];
             if !slot.now.is_zero() {
+                self.logs.words.note(&mut slot.history, self.index, &slot.before, (&slot.now, &U256::ZERO));
                 slot.now = U256::ZERO;
-                self.logs.words.note(&mut slot.history, self.index, &slot.before, U256::ZERO);
             }
-            index = slot.previous;
+            index = self.slot_heads[index as usize].previous;
         }
     }
 
@@ -653,12 +569,23 @@ impl Ledger {
         self.heads.get(row as usize).map_or(0, |head| head.slots_count as usize)
     }
 
-    /// The starts of the keys of an account's slots, with the slots' rows. It looks at all slots of all accounts.
-    pub(crate) fn slot_keys(&self, row: u32) -> Vec<Key> {
-        let mut keys = Vec::with_capacity(self.slots_count(row));
-        let slots = (0..).zip(&self.slot_heads).filter(|(_, head)| head.account == row);
-        keys.extend(slots.map(|(slot, head)| (head.start, slot)));
-        keys
+    /// All slots by their accounts.
+    pub(crate) fn slot_keys(&self) -> SlotKeys {
+        let mut starts = Vec::with_capacity(self.heads.len() + 1);
+        let mut end = 0;
+        starts.extend(self.heads.iter().map(|head| {
+            end += head.slots_count;
+            end
+        }));
+        starts.push(end);
+        let mut keys = vec![(0, NONE); self.slots.len()];
+        // From the last on, so that those of each account end where its place is, and start there when all are there.
+        for (slot, head) in (0..).zip(&self.slot_heads) {
+            let place = &mut starts[head.account as usize];
+            *place -= 1;
+            keys[*place as usize] = (head.start, slot);
+        }
+        SlotKeys { keys, starts }
     }
 
     /// The account that a key is of, and where its changes are.
@@ -706,7 +633,6 @@ impl LedgerRow {
             address,
             before: *before,
             now: *before,
-            last_slot: NONE,
             is_dirty: false,
             is_wiped: false,
             storage_gone: false,
@@ -720,7 +646,7 @@ impl LedgerRow {
     /// Sets the balance of an account that is touched, which thereby exists if it is not empty.
     pub(crate) fn set_balance(&mut self, logs: &mut Logs, at: u64, balance: U256) {
         if self.now.balance != balance {
-            logs.words.note(&mut self.balances, at, &self.before.balance, balance);
+            logs.words.note(&mut self.balances, at, &self.before.balance, (&self.now.balance, &balance));
             self.now.balance = balance;
         }
         self.now.exists = !self.now.is_empty();
@@ -728,29 +654,23 @@ impl LedgerRow {
 
     /// Sets the nonce.
     pub(crate) fn set_nonce(&mut self, logs: &mut Logs, at: u64, nonce: u64) {
-        logs.nonces.note(&mut self.nonces, at, &self.before.nonce, nonce);
+        logs.nonces.note(&mut self.nonces, at, &self.before.nonce, (&self.now.nonce, &nonce));
         self.now.nonce = nonce;
+    }
+
+    /// The code that it was last given.
+    pub(crate) fn code(&self) -> Code {
+        let bytes = self.code.as_ref().map(Bytecode::original_bytes).unwrap_or_default();
+        Code { hash: self.now.code_hash, bytes }
     }
 
     fn wiped(&self) -> bool {
         self.storage_gone && self.before.exists
     }
 
-    /// Adds the starts of the keys of the account's slots, in no order.
-    pub(crate) fn slot_keys(&self, slots: &[LedgerSlot], keys: &mut Vec<Key>) {
-        let mut index = self.last_slot;
-        while index != NONE {
-            let slot = &slots[index as usize];
-            keys.push((slot_start(&slot.key), index));
-            index = slot.previous;
-        }
-    }
-
-    /// Slots of the account that are not as before the block, of those that these keys are of.
-    pub(crate) fn changed_slots(&self, slots: &[LedgerSlot], keys: &[Key]) -> impl Iterator<Item = (U256, U256)> {
-        let wiped = self.wiped();
-        let differs = move |slot: &&LedgerSlot| if wiped { !slot.now.is_zero() } else { slot.now != slot.before };
-        keys.iter().map(|(_, slot)| &slots[*slot as usize]).filter(differs).map(|slot| (slot.key, slot.now))
+    /// A slot of the account is not as before the block.
+    pub(crate) fn has_changed(&self, slot: &LedgerSlot) -> bool {
+        if self.wiped() { !slot.now.is_zero() } else { slot.now != slot.before }
     }
 
     /// The difference from before the block, with these slots, if there is one.
@@ -763,8 +683,9 @@ impl LedgerRow {
     }
 
     /// The code that the account has now and did not have before the block.
-    pub(crate) fn new_code(&self, logs: &Logs) -> Option<(B256, Bytes)> {
-        let Code { hash, bytes } = logs.codes.last(self.codes)?;
-        (*hash != self.before.code_hash && *hash != EMPTY_CODE_HASH).then(|| (*hash, bytes.clone()))
+    pub(crate) fn new_code(&self) -> Option<(B256, Bytes)> {
+        let hash = self.now.code_hash;
+        let is_new = !self.codes.is_empty() && hash != self.before.code_hash && hash != EMPTY_CODE_HASH;
+        is_new.then(|| (hash, self.code().bytes))
     }
 }

@@ -48,6 +48,7 @@ pub mod lanes;
 mod ledger;
 mod machine;
 mod news;
+mod noted;
 mod preimages;
 mod products;
 mod reader;

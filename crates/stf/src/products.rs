@@ -6,14 +6,12 @@
 use alloc::vec::Vec;
 use core::mem::take;
 
-use alloy_eip7928::{
-    AccountChanges, BalanceChange, BlockAccessList, CodeChange, NonceChange, SlotChanges, StorageChange,
-};
 use alloy_primitives::{Address, B256, Bytes, U256};
-use sluice_types::{AccountChange, LiteMap, StateChanges};
+use sluice_types::{AccountChange, BlockAccessList, LiteMap, StateChanges};
 
 use crate::{
-    ledger::{Ledger, LedgerRow, Logs, Settled},
+    ledger::{Ledger, LedgerRow, Settled, SlotKeys},
+    noted::Logs,
     shares::{Key, Part, Share, one_share},
 };
 
@@ -23,7 +21,7 @@ pub struct ChangesPiece(Piece<ChangedAccounts, Vec<(U256, U256)>>);
 
 /// A piece of the access list, from one share.
 #[derive(Debug)]
-pub struct ListPiece(Piece<BlockAccessList, AccessedSlots>);
+pub struct ListPiece(Piece<BlockAccessList, BlockAccessList>);
 
 #[derive(Debug)]
 enum Piece<A, S> {
@@ -45,15 +43,9 @@ pub struct ChangedAccounts {
     pub(crate) codes: Vec<(B256, Bytes)>,
 }
 
-#[derive(Debug, Default)]
-struct AccessedSlots {
-    changed: Vec<SlotChanges>,
-    read: Vec<U256>,
-}
-
 /// Makes changes and list, by one worker. Some of their pieces are made already.
 pub(crate) fn make(ledger: &Ledger, made: Vec<(ChangesPiece, ListPiece)>) -> (StateChanges, BlockAccessList) {
-    let (changes, list) = [pieces(ledger, one_share(ledger))].into_iter().chain(made).unzip();
+    let (changes, list) = [pieces(ledger, &ledger.slot_keys(), one_share(ledger))].into_iter().chain(made).unzip();
     (join_changes(ledger, changes), join_list(ledger, list))
 }
 
@@ -61,46 +53,76 @@ pub(crate) fn make(ledger: &Ledger, made: Vec<(ChangesPiece, ListPiece)>) -> (St
 pub(crate) fn apart(settled: &Settled) -> (ChangesPiece, ListPiece) {
     let accounts = settled.sorted();
     let mut changes = ChangedAccounts { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
-    let mut list = BlockAccessList::with_capacity(accounts.len());
+    let mut list = BlockAccessList::default();
     for (account, logs) in accounts {
-        changes.add(account, logs, Vec::new());
-        list.push(access(account, logs, AccessedSlots::default()));
+        changes.add(account, Vec::new());
+        end(&mut list, account, logs);
     }
     (ChangesPiece(Piece::Apart(changes)), ListPiece(Piece::Apart(list)))
 }
 
 /// Makes the pieces of a share.
-pub(crate) fn pieces(ledger: &Ledger, Share(part): Share) -> (ChangesPiece, ListPiece) {
+pub(crate) fn pieces(ledger: &Ledger, slots: &SlotKeys, Share(part): Share) -> (ChangesPiece, ListPiece) {
     let (changes, list) = match part {
         Part::Accounts(mut keys) => {
             ledger.sort(&mut keys);
-            let (changes, list) = accounts(ledger, &keys);
+            let (changes, list) = accounts(ledger, slots, &keys);
             (Piece::Accounts(changes), Piece::Accounts(list))
         }
         Part::Slots { row, mut slots, is_last } => {
             ledger.sort_slots(&mut slots);
             let (account, logs) = ledger.account(row);
-            let changes = account.changed_slots(&ledger.slots, &slots).collect();
-            let list = AccessedSlots::new(ledger, logs, &slots);
-            (Piece::Slots { row, slots: changes, is_last }, Piece::Slots { row, slots: list, is_last })
+            let mut list = BlockAccessList::default();
+            let changed = storage(ledger, (account, logs), &slots, &mut list);
+            (Piece::Slots { row, slots: changed, is_last }, Piece::Slots { row, slots: list, is_last })
         }
     };
     (ChangesPiece(changes), ListPiece(list))
 }
 
-fn accounts(ledger: &Ledger, keys: &[Key]) -> (ChangedAccounts, BlockAccessList) {
+fn accounts(ledger: &Ledger, slots: &SlotKeys, keys: &[Key]) -> (ChangedAccounts, BlockAccessList) {
     let mut changes = ChangedAccounts { accounts: Vec::with_capacity(keys.len()), codes: Vec::new() };
-    let mut list = BlockAccessList::with_capacity(keys.len());
-    let mut slots = Vec::new();
+    let (mut list, mut sorted) = (BlockAccessList::default(), Vec::new());
     for (_, row) in keys {
         let (account, logs) = ledger.account(*row);
-        slots.clear();
-        account.slot_keys(&ledger.slots, &mut slots);
-        ledger.sort_slots(&mut slots);
-        changes.add(account, logs, account.changed_slots(&ledger.slots, &slots).collect());
-        list.push(access(account, logs, AccessedSlots::new(ledger, logs, &slots)));
+        sorted.clear();
+        sorted.extend_from_slice(slots.of(*row));
+        ledger.sort_slots(&mut sorted);
+        changes.add(account, storage(ledger, (account, logs), &sorted, &mut list));
+        end(&mut list, account, logs);
     }
     (changes, list)
+}
+
+/// What these slots of an account, which are in order, are now where that is not as before the block. Adds all of them to the list.
+fn storage(
+    ledger: &Ledger,
+    (account, logs): (&LedgerRow, &Logs),
+    sorted: &[Key],
+    list: &mut BlockAccessList,
+) -> Vec<(U256, U256)> {
+    let slots = || sorted.iter().map(|(_, slot)| &ledger.slots[*slot as usize]);
+    let mut changed = Vec::with_capacity(slots().filter(|slot| !slot.history.is_empty()).count());
+    for slot in slots() {
+        if account.has_changed(slot) {
+            changed.push((slot.key, slot.now));
+        }
+        if slot.history.is_empty() {
+            list.read(slot.key);
+        } else {
+            list.write(slot.key, |values| logs.words.add_to(values, slot.history, || slot.now));
+        }
+    }
+    changed
+}
+
+/// Adds an account to the list, whose slots are there.
+fn end(list: &mut BlockAccessList, row: &LedgerRow, logs: &Logs) {
+    list.end_account(row.address, |balances, nonces, codes| {
+        logs.words.add_to(balances, row.balances, || row.now.balance);
+        logs.nonces.add_to(nonces, row.nonces, || row.now.nonce);
+        logs.codes.add_to(codes, row.codes, || row.code());
+    });
 }
 
 /// Puts all pieces of the changes together, in order.
@@ -118,8 +140,8 @@ pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateC
             Piece::Slots { row, slots, is_last } => {
                 append(&mut storage, slots, || following().map_while(|piece| piece.slots_left(row, Vec::len)).sum());
                 if is_last {
-                    let (account, logs) = ledger.account(row);
-                    all.add(account, logs, take(&mut storage));
+                    let (account, _) = ledger.account(row);
+                    all.add(account, take(&mut storage));
                 }
             }
             Piece::Apart(changes) => {
@@ -133,30 +155,53 @@ pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateC
 }
 
 /// Puts all pieces of the list together, in order.
-pub(crate) fn join_list(ledger: &Ledger, pieces: Vec<ListPiece>) -> BlockAccessList {
-    let (mut all, mut accessed, mut apart) = (BlockAccessList::new(), AccessedSlots::default(), Vec::new());
-    let mut pieces = pieces.into_iter();
-    while let Some(ListPiece(piece)) = pieces.next() {
-        let following = || pieces.as_slice().iter().map(|ListPiece(piece)| piece);
+pub(crate) fn join_list(ledger: &Ledger, mut pieces: Vec<ListPiece>) -> BlockAccessList {
+    if let [ListPiece(Piece::Accounts(list))] = &mut pieces[..] {
+        return take(list);
+    }
+    let (mut all, mut apart) = (BlockAccessList::default(), Vec::new());
+    let lists = pieces.iter().filter_map(|ListPiece(piece)| match piece {
+        Piece::Accounts(list) | Piece::Slots { slots: list, .. } => Some(list),
+        Piece::Apart(_) => None,
+    });
+    all.reserve_for(lists);
+    for ListPiece(piece) in pieces {
         match piece {
-            Piece::Accounts(list) => {
-                append(&mut all, list, || following().map(|piece| piece.accounts_left(Vec::len)).sum());
-            }
-            Piece::Slots { row, slots: AccessedSlots { changed, read }, is_last } => {
-                let left = |len: fn(&AccessedSlots) -> usize| {
-                    following().map_while(move |piece| piece.slots_left(row, len)).sum()
-                };
-                append(&mut accessed.changed, changed, || left(|slots| slots.changed.len()));
-                append(&mut accessed.read, read, || left(|slots| slots.read.len()));
+            Piece::Accounts(list) => all.append(&list),
+            Piece::Slots { row, slots, is_last } => {
+                all.append(&slots);
                 if is_last {
                     let (account, logs) = ledger.account(row);
-                    all.push(access(account, logs, take(&mut accessed)));
+                    end(&mut all, account, logs);
                 }
             }
             Piece::Apart(list) => apart.push(list),
         }
     }
-    merge(all, apart, |account| account.address)
+    if apart.is_empty() { all } else { merge_lists(&all, &apart) }
+}
+
+/// Puts lists, which are in order and one after another, between what is in order already.
+fn merge_lists(all: &BlockAccessList, lists: &[BlockAccessList]) -> BlockAccessList {
+    let (mut merged, mut next) = (BlockAccessList::default(), 0);
+    merged.reserve_for(lists.iter().chain([all]));
+    for list in lists {
+        let mut added = 0;
+        while let Some(account) = list.get(added) {
+            let until = all.find_among(account.address(), next..all.len()).unwrap_or_else(|place| place);
+            merged.append_accounts(all, next..until);
+            next = until;
+            let other = all.get(next).map(|other| other.address());
+            let until = other.map_or(list.len(), |other| {
+                // One that both had would be there twice, and not be waited for.
+                list.find_among(other, added..list.len()).map_or_else(|place| place, |place| place + 1)
+            });
+            merged.append_accounts(list, added..until);
+            added = until;
+        }
+    }
+    merged.append_accounts(all, next..all.len());
+    merged
 }
 
 /// Appends a piece. The first makes room for those that are `left`, because growing with each would take longer than appending.
@@ -226,40 +271,11 @@ impl ChangedAccounts {
         self.codes.append(&mut others.codes);
     }
 
-    fn add(&mut self, account: &LedgerRow, logs: &Logs, slots: Vec<(U256, U256)>) {
+    fn add(&mut self, account: &LedgerRow, slots: Vec<(U256, U256)>) {
         debug_assert!(slots.is_sorted_by(|(a, _), (b, _)| a < b), "they are sorted by their keys");
         if let Some(change) = account.change(LiteMap::from_sorted_store_unchecked(slots)) {
-            self.codes.extend(account.new_code(logs));
+            self.codes.extend(account.new_code());
             self.accounts.push((account.address, change));
         }
     }
-}
-
-impl AccessedSlots {
-    fn new(ledger: &Ledger, logs: &Logs, sorted: &[Key]) -> Self {
-        let has_changed = |(_, slot): &&Key| !ledger.slots[*slot as usize].history.is_empty();
-        let changed = sorted.iter().filter(has_changed).count();
-        let mut slots = Self { changed: Vec::with_capacity(changed), read: Vec::with_capacity(sorted.len() - changed) };
-        for &(_, slot) in sorted {
-            let slot = &ledger.slots[slot as usize];
-            if slot.history.is_empty() {
-                slots.read.push(slot.key);
-            } else {
-                let changes = logs.words.changes(slot.history, StorageChange::new);
-                slots.changed.push(SlotChanges::new(slot.key, changes));
-            }
-        }
-        slots
-    }
-}
-
-/// An account's part of the access list.
-fn access(row: &LedgerRow, logs: &Logs, slots: AccessedSlots) -> AccountChanges {
-    let mut access = AccountChanges::new(row.address);
-    access.storage_changes = slots.changed;
-    access.storage_reads = slots.read;
-    access.balance_changes = logs.words.changes(row.balances, BalanceChange::new);
-    access.nonce_changes = logs.nonces.changes(row.nonces, NonceChange::new);
-    access.code_changes = logs.codes.changes(row.codes, |at, code| CodeChange::new(at, code.bytes));
-    access
 }

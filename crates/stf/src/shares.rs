@@ -4,7 +4,7 @@
 use alloc::{vec, vec::Vec};
 use core::cmp::Ordering;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, SlotKeys};
 
 /// The start of an address or of a slot's key, and the row that it is of.
 pub(crate) type Key = (u64, u32);
@@ -38,7 +38,7 @@ pub(crate) fn one_share(ledger: &Ledger) -> Share {
 }
 
 /// Divides all into about so many shares, in order.
-pub(crate) fn shares(ledger: &Ledger, count: usize) -> Vec<Share> {
+pub(crate) fn shares(ledger: &Ledger, slots: &SlotKeys, count: usize) -> Vec<Share> {
     let keys = ledger.keys();
     let size = (keys.len() + ledger.slots.len()).div_ceil(count.max(1)).max(SHARE_MIN);
     let is_large = |key: &Key| ledger.slots_count(key.1) >= LARGE_SHARES * size;
@@ -53,15 +53,15 @@ pub(crate) fn shares(ledger: &Ledger, count: usize) -> Vec<Share> {
             group = after;
             group.retain(|other| *other != key);
             shares.push(Share(Part::Accounts(before)));
-            shares.extend(slot_shares(ledger, key.1, size));
+            shares.extend(slot_shares(ledger, slots, key.1, size));
         }
         shares.push(Share(Part::Accounts(group)));
     }
     shares
 }
 
-fn slot_shares(ledger: &Ledger, row: u32, size: usize) -> impl Iterator<Item = Share> {
-    let groups = divide(ledger.slot_keys(row), size, |_| 1, |a, b| ledger.slot_order(a, b));
+fn slot_shares(ledger: &Ledger, slots: &SlotKeys, row: u32, size: usize) -> impl Iterator<Item = Share> {
+    let groups = divide(slots.of(row).to_vec(), size, |_| 1, |a, b| ledger.slot_order(a, b));
     let last = groups.len() - 1;
     groups.into_iter().enumerate().map(move |(index, slots)| Share(Part::Slots { row, slots, is_last: index == last }))
 }

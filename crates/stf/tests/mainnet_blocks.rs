@@ -15,7 +15,7 @@ use sluice_stf::{
     Workspace,
     engine::{Engine, Payment, Reader},
 };
-use sluice_types::{Account, BlockAccessList, EMPTY_CODE_HASH, StateChanges, StateRead};
+use sluice_types::{AccessedAccount, Account, BlockAccessList, EMPTY_CODE_HASH, StateChanges, StateRead};
 use vectors::{MainnetBlock, MapState, mainnet_blocks};
 
 struct Done {
@@ -74,24 +74,25 @@ fn mainnet_blocks_give_the_chains_gas_receipts_and_bloom() {
 
 /// The list is in the order of EIP-7928, and its last values are those of the changes.
 fn check_list(block: &MainnetBlock, done: &Done) {
-    assert!(done.access_list.is_sorted_by(|a, b| a.address < b.address));
+    assert!(done.access_list.accounts().is_sorted_by(|a, b| a.address() < b.address()));
     let mut in_changes = 0;
-    for account in &done.access_list {
-        assert!(account.storage_changes.is_sorted_by(|a, b| a.slot < b.slot));
-        assert!(account.storage_reads.is_sorted_by(|a, b| a < b));
-        assert!(account.storage_changes.iter().all(|change| !account.storage_reads.contains(&change.slot)));
-        let before = block.state.account(account.address).expect("a map").unwrap_or_default();
-        let change = done.changes.accounts.get(&account.address);
+    for account in done.access_list.accounts() {
+        let address = *account.address();
+        assert!(account.storage_changes().is_sorted_by(|a, b| a.slot < b.slot));
+        assert!(account.storage_reads().is_sorted_by(|a, b| a < b));
+        assert!(account.storage_changes().all(|written| !account.storage_reads().contains(&written.slot)));
+        let before = block.state.account(address).expect("a map").unwrap_or_default();
+        let change = done.changes.accounts.get(&address);
         let after = change.map_or(before, |change| change.account.unwrap_or_default());
-        let balance = account.balance_changes.last().map_or(before.balance, |change| change.post_balance);
-        let nonce = account.nonce_changes.last().map_or(before.nonce, |change| change.new_nonce);
-        let code = account.code_changes.last().map_or(before.code_hash, |change| hash_of(&change.new_code));
-        assert_eq!((balance, nonce, code), (after.balance, after.nonce, after.code_hash), "{}", account.address);
+        let balance = account.balance_changes().last().map_or(before.balance, |change| change.value);
+        let nonce = account.nonce_changes().last().map_or(before.nonce, |change| change.value);
+        let code = account.code_changes().last().map_or(before.code_hash, |change| hash_of(&change.value));
+        assert_eq!((balance, nonce, code), (after.balance, after.nonce, after.code_hash), "{address}");
         in_changes += usize::from(change.is_some());
-        for slot in &account.storage_changes {
-            let last = slot.changes.last().expect("a written slot has a change").new_value;
-            let before = block.state.storage(account.address, slot.slot).expect("a map");
-            let after = change.and_then(|change| change.storage.get(&slot.slot).copied());
+        for written in account.storage_changes() {
+            let last = written.changes.last().expect("a written slot has a change").value;
+            let before = block.state.storage(address, written.slot).expect("a map");
+            let after = change.and_then(|change| change.storage.get(&written.slot).copied());
             let wiped = change.is_some_and(|change| change.storage_wiped);
             assert_eq!(last, after.unwrap_or(if wiped { U256::ZERO } else { before }));
         }
@@ -106,7 +107,7 @@ fn hash_of(code: &Bytes) -> B256 {
 /// The state that a transaction sees, from the state before the block and the access list alone.
 struct FromList<'a> {
     before: &'a MapState,
-    list: BTreeMap<Address, &'a alloy_eip7928::AccountChanges>,
+    list: BTreeMap<Address, AccessedAccount<'a>>,
     codes: BTreeMap<B256, Bytes>,
     /// EIP-7928 index of the transaction; it sees what was written at lower ones.
     index: u64,
@@ -114,17 +115,17 @@ struct FromList<'a> {
 
 impl<'a> FromList<'a> {
     fn new(before: &'a MapState, list: &'a BlockAccessList, index: u64) -> Self {
-        let codes = list.iter().flat_map(|account| &account.code_changes);
+        let codes = list.accounts().flat_map(|account| account.code_changes());
         Self {
             before,
-            list: list.iter().map(|account| (account.address, account)).collect(),
-            codes: codes.map(|change| (hash_of(&change.new_code), change.new_code.clone())).collect(),
+            list: list.accounts().map(|account| (*account.address(), account)).collect(),
+            codes: codes.map(|change| (hash_of(&change.value), change.value.clone())).collect(),
             index,
         }
     }
 
-    fn listed(&self, address: Address) -> &'a alloy_eip7928::AccountChanges {
-        self.list.get(&address).unwrap_or_else(|| panic!("{address} was read but is not listed"))
+    fn listed(&self, address: Address) -> AccessedAccount<'a> {
+        *self.list.get(&address).unwrap_or_else(|| panic!("{address} was read but is not listed"))
     }
 }
 
@@ -132,25 +133,25 @@ impl StateRead for FromList<'_> {
     type Error = Infallible;
     fn account(&self, address: Address) -> Result<Option<Account>, Infallible> {
         let (listed, mut account) = (self.listed(address), self.before.account(address)?.unwrap_or_default());
-        let seen = |at: alloy_eip7928::BlockAccessIndex| at.get() < self.index;
-        if let Some(change) = listed.balance_changes.iter().rfind(|change| seen(change.block_access_index)) {
-            account.balance = change.post_balance;
+        let seen = |index: u64| index < self.index;
+        if let Some(change) = listed.balance_changes().iter().rfind(|change| seen(change.index)) {
+            account.balance = change.value;
         }
-        if let Some(change) = listed.nonce_changes.iter().rfind(|change| seen(change.block_access_index)) {
-            account.nonce = change.new_nonce;
+        if let Some(change) = listed.nonce_changes().iter().rfind(|change| seen(change.index)) {
+            account.nonce = change.value;
         }
-        if let Some(change) = listed.code_changes.iter().rfind(|change| seen(change.block_access_index)) {
-            account.code_hash = hash_of(&change.new_code);
+        if let Some(change) = listed.code_changes().iter().rfind(|change| seen(change.index)) {
+            account.code_hash = hash_of(&change.value);
         }
         Ok((!account.is_empty()).then_some(account))
     }
     fn storage(&self, address: Address, slot: U256) -> Result<U256, Infallible> {
         let listed = self.listed(address);
-        if let Some(changes) = listed.storage_changes.iter().find(|changes| changes.slot == slot) {
-            let seen = changes.changes.iter().rfind(|change| change.block_access_index.get() < self.index);
-            return seen.map_or_else(|| self.before.storage(address, slot), |change| Ok(change.new_value));
+        if let Some(written) = listed.storage_changes().find(|written| written.slot == slot) {
+            let seen = written.changes.iter().rfind(|change| change.index < self.index);
+            return seen.map_or_else(|| self.before.storage(address, slot), |change| Ok(change.value));
         }
-        assert!(listed.storage_reads.contains(&slot), "slot {slot} of {address} was read but is not listed");
+        assert!(listed.storage_reads().contains(&slot), "slot {slot} of {address} was read but is not listed");
         self.before.storage(address, slot)
     }
     fn code(&self, hash: B256) -> Result<Bytes, Infallible> {
@@ -188,10 +189,9 @@ fn any_transaction_runs_alone_from_the_access_list() {
 
 /// The balances that the lone transaction wrote are those that the list names at its index.
 fn check_alone(alone: &BlockAccessList, list: &BlockAccessList, index: u64) {
-    for account in list {
-        let there = account.balance_changes.iter().find(|change| change.block_access_index.get() == index);
-        let here = alone.iter().find(|other| other.address == account.address);
-        let here = here.and_then(|other| other.balance_changes.last());
-        assert_eq!(here.map(|change| change.post_balance), there.map(|change| change.post_balance));
+    for account in list.accounts() {
+        let there = account.balance_changes().iter().find(|change| change.index == index);
+        let here = alone.account(account.address()).and_then(|other| other.balance_changes().last());
+        assert_eq!(here.map(|change| change.value), there.map(|change| change.value));
     }
 }

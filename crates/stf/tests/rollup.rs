@@ -221,9 +221,11 @@ fn contract_destroyed_in_its_own_transaction_leaves_no_trace_but_in_the_list() {
     assert!(outcome.receipts[0].success);
     assert!(!outcome.changes.accounts.contains_key(&created));
     assert_eq!(world.after(&outcome).balance(user(1)), U256::from(ETHER + 9));
-    let listed = outcome.access_list.iter().find(|account| account.address == created).expect("it was touched");
-    assert!(listed.balance_changes.is_empty() && listed.nonce_changes.is_empty() && listed.code_changes.is_empty());
-    assert_eq!(listed.storage_reads, [U256::ZERO]);
+    let listed = outcome.access_list.account(&created).expect("it was touched");
+    assert!(
+        listed.balance_changes().is_empty() && listed.nonce_changes().is_empty() && listed.code_changes().is_empty()
+    );
+    assert_eq!(listed.storage_reads(), [U256::ZERO]);
 }
 
 #[test]
@@ -233,8 +235,8 @@ fn slot_read_by_a_creation_that_fails_is_listed() {
     let outcome = world.run(vec![Draft::new(user(0), 0, TxKind::Create).data(bytes!("600354600080fd")).type_2()]);
     assert!(!outcome.receipts[0].success);
     let created = user(0).create(0);
-    let listed = outcome.access_list.iter().find(|account| account.address == created).expect("it was touched");
-    assert_eq!(listed.storage_reads, [U256::from(3)]);
+    let listed = outcome.access_list.account(&created).expect("it was touched");
+    assert_eq!(listed.storage_reads(), [U256::from(3)]);
     assert!(!outcome.changes.accounts.contains_key(&created));
 }
 
@@ -266,9 +268,9 @@ fn type_4_delegates_and_the_account_runs_the_code() {
     assert_eq!((account.nonce, account.code_hash), (1, keccak256(&code)));
     assert_eq!(change.storage, slot(0, 5).into_iter().collect());
     assert_eq!(outcome.changes.codes[&keccak256(&code)], code);
-    let listed = outcome.access_list.iter().find(|listed| listed.address == authority).expect("listed");
-    assert_eq!(listed.code_changes[0].new_code, code);
-    assert_eq!(listed.code_changes[0].block_access_index.get(), 1);
+    let listed = outcome.access_list.account(&authority).expect("listed");
+    assert_eq!(listed.code_changes()[0].value, code);
+    assert_eq!(listed.code_changes()[0].index, 1);
 
     // A delegation to zero takes it back, and the account may send: its code is no code in the sense of EIP-3607.
     let mut next = world.clone();
@@ -291,16 +293,14 @@ fn system_calls_write_parent_hash_and_l1_block_at_index_0() {
     assert_eq!(history.storage.iter().collect::<Vec<_>>(), [(&U256::ZERO, &parent)]);
     assert!(!outcome.changes.accounts[&L1_BLOCK].storage.is_empty());
     for address in [HISTORY, L1_BLOCK] {
-        let listed = outcome.access_list.iter().find(|listed| listed.address == address).expect("listed");
-        assert!(!listed.storage_changes.is_empty());
-        assert!(
-            listed.storage_changes.iter().flat_map(|slot| &slot.changes).all(|at| at.block_access_index.get() == 0)
-        );
-        assert!(listed.balance_changes.is_empty() && listed.nonce_changes.is_empty());
+        let listed = outcome.access_list.account(&address).expect("listed");
+        assert!(listed.storage_changes().len() > 0);
+        assert!(listed.storage_changes().flat_map(|written| written.changes).all(|change| change.index == 0));
+        assert!(listed.balance_changes().is_empty() && listed.nonce_changes().is_empty());
     }
-    assert!(outcome.access_list.iter().all(|listed| listed.address != SYSTEM_CALLER));
-    let sender = outcome.access_list.iter().find(|listed| listed.address == user(0)).expect("listed");
-    assert_eq!(sender.nonce_changes[0].block_access_index.get(), 1);
+    assert!(outcome.access_list.account(&SYSTEM_CALLER).is_none());
+    let sender = outcome.access_list.account(&user(0)).expect("listed");
+    assert_eq!(sender.nonce_changes()[0].index, 1);
 }
 
 /// The contract itself is asked, so that its layout may change.
@@ -578,22 +578,22 @@ proptest! {
             for (slot, value) in &change.storage {
                 prop_assert_ne!(*value, world.state.storage(*address, *slot).expect("a map"));
             }
-            let listed = outcome.access_list.iter().find(|listed| listed.address == *address).expect("listed");
+            let listed = outcome.access_list.account(address).expect("listed");
             let (after, before) = (change.account.unwrap_or_default(), before.unwrap_or_default());
-            let balance = listed.balance_changes.last().map_or(before.balance, |change| change.post_balance);
-            let nonce = listed.nonce_changes.last().map_or(before.nonce, |change| change.new_nonce);
+            let balance = listed.balance_changes().last().map_or(before.balance, |change| change.value);
+            let nonce = listed.nonce_changes().last().map_or(before.nonce, |change| change.value);
             prop_assert_eq!((balance, nonce), (after.balance, after.nonce));
-            for slot in &listed.storage_changes {
-                let last = slot.changes.last().expect("not empty").new_value;
+            for slot in listed.storage_changes() {
+                let last = slot.changes.last().expect("not empty").value;
                 let before = world.state.storage(*address, slot.slot).expect("a map");
                 prop_assert_eq!(last, change.storage.get(&slot.slot).copied().unwrap_or(before));
             }
         }
-        prop_assert!(outcome.access_list.is_sorted_by(|a, b| a.address < b.address));
+        prop_assert!(outcome.access_list.accounts().is_sorted_by(|a, b| a.address() < b.address()));
         let count = outcome.executed.len() as u64;
-        for listed in &outcome.access_list {
-            prop_assert!(listed.balance_changes.is_sorted_by(|a, b| a.block_access_index < b.block_access_index));
-            prop_assert!(listed.nonce_changes.iter().all(|change| (1..=count).contains(&change.block_access_index.get())));
+        for listed in outcome.access_list.accounts() {
+            prop_assert!(listed.balance_changes().is_sorted_by(|a, b| a.index < b.index));
+            prop_assert!(listed.nonce_changes().iter().all(|change| (1..=count).contains(&change.index)));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Everything is RLP. What is read back was written by this program, so a value that does not decode means damage.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy_rlp::{Decodable, Encodable, RlpDecodable, RlpEncodable};
+use alloy_rlp::{BufMut, Decodable, Encodable, Header as RlpHeader, RlpDecodable, RlpEncodable};
 use sluice_types::{
     Account, AccountChange, BatchHeader, Block, BlockAccessList, Certificate, Header, InboxMessage, L1Number, L1Origin,
     L2Number, MessageIndex, OrderedBlock, Receipt, SealedBlock, StateChanges, Transaction,
@@ -155,9 +155,31 @@ struct JournalRow {
     receipts: Vec<Receipt>,
     accounts: Vec<AccountRow>,
     codes: Vec<Bytes>,
-    access_list: BlockAccessList,
+    access_list: ListRow,
     /// One entry, or none for a block derived from L1.
     ordered: Vec<OrderedRow>,
+}
+
+/// An access list in RLP, which is made once and not again for its length.
+struct ListRow(Vec<u8>);
+
+impl Encodable for ListRow {
+    fn encode(&self, out: &mut dyn BufMut) {
+        out.put_slice(&self.0);
+    }
+
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Decodable for ListRow {
+    fn decode(bytes: &mut &[u8]) -> alloy_rlp::Result<Self> {
+        let length = RlpHeader::decode(&mut &**bytes)?.length_with_payload();
+        let (list, rest) = bytes.split_at_checked(length).ok_or(alloy_rlp::Error::InputTooShort)?;
+        *bytes = rest;
+        Ok(Self(list.to_vec()))
+    }
 }
 
 /// What the journal gives back: a [`BlockCommit`] without its trie.
@@ -183,7 +205,7 @@ pub(crate) fn encode_journal(commit: &BlockCommit) -> Vec<u8> {
         receipts: commit.receipts.clone(),
         accounts: accounts.collect(),
         codes: commit.changes.codes.values().cloned().collect(),
-        access_list: commit.access_list.clone(),
+        access_list: ListRow(commit.access_list.to_rlp()),
         ordered: ordered.collect(),
     })
 }
@@ -203,7 +225,7 @@ pub(crate) fn decode_journal(bytes: &[u8]) -> Result<JournalEntry, Error> {
             accounts: accounts.collect(),
             codes: row.codes.into_iter().map(|code| (keccak256(&code), code)).collect(),
         },
-        access_list: row.access_list,
+        access_list: decode("an access list", &row.access_list.0)?,
         ordered: row.ordered.into_iter().next().map(|row| (row.block, row.certificate)),
     })
 }

@@ -41,7 +41,7 @@ fn write_blocks(txn: &WriteTransaction, layers: &[Arc<Layer>]) -> Result<(), Err
     };
     by_number(tables::BLOCKS, &|layer| Some(codec::encode_block(&layer.sealed)))?;
     by_number(tables::RECEIPTS, &|layer| Some(codec::encode(&*layer.receipts)))?;
-    by_number(tables::ACCESS_LISTS, &|layer| Some(codec::encode(&layer.access_list)))?;
+    by_number(tables::ACCESS_LISTS, &|layer| Some(layer.access_list.to_rlp()))?;
     by_number(tables::ORDERED, &|layer| {
         let (block, certificate) = layer.ordered.clone()?;
         Some(codec::encode(&codec::OrderedRow { block, certificate }))

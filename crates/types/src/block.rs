@@ -9,12 +9,15 @@ use alloy_consensus::{
 };
 use alloy_eips::eip7685::EMPTY_REQUESTS_HASH;
 use alloy_primitives::{Address, B256, U256};
-use alloy_rlp::{Encodable, RlpDecodable, RlpEncodable};
+use alloy_rlp::{RlpDecodable, RlpEncodable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BlockAccessList, ChainConfig, L1Number, L2Number, MessageIndex, Receipt, StateChanges, Transaction,
-    keccak::keccak256, receipt::receipts_root_and_bloom, transaction::ordered_root,
+    ChainConfig, L1Number, L2Number, MessageIndex, Receipt, StateChanges, Transaction,
+    access_list::{BlockAccessList, access_list_hash},
+    keccak::keccak256,
+    receipt::receipts_root_and_bloom,
+    transaction::ordered_root,
 };
 
 /// The facts of an L1 block that L2 blocks building on it may read.
@@ -252,15 +255,6 @@ impl SealedBlock {
     pub fn number(&self) -> L2Number {
         L2Number(self.block.header.number)
     }
-}
-
-/// The hash by which a block commits to its access list: Keccak of the list's RLP.
-///
-/// Source: EIP-7928.
-pub fn access_list_hash(list: &BlockAccessList) -> B256 {
-    let mut encoded = Vec::with_capacity(list.length());
-    list.encode(&mut encoded);
-    keccak256(encoded)
 }
 
 /// The header of an executed block as far as the next one must know it before it is sealed: number, timestamp and fees.

@@ -13,6 +13,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod access_list;
 mod batch;
 mod block;
 mod config;
@@ -30,10 +31,11 @@ mod rewards;
 mod state;
 mod transaction;
 
+pub use access_list::{AccessedAccount, BlockAccessList, Change, SlotChanges, access_list_hash};
 pub use batch::{BATCH_BLOBS_MAX, BatchBlock, BatchHeader, CommittedBatch};
 pub use block::{
     Block, BlockInput, InputTransaction, L1Origin, OrderedRoot, Outcome, SealedBlock, Skip, SkippedTransaction,
-    access_list_hash, unsealed_header,
+    unsealed_header,
 };
 pub use config::{ChainConfig, GenesisAccount, L1Contracts, L1Sequencers};
 pub use error::{Error, Severity};
@@ -50,5 +52,4 @@ pub use state::{Account, AccountChange, EMPTY_CODE_HASH, GenesisState, StateChan
 pub use transaction::{DEPOSIT_TX_TYPE, DepositTransaction, SignedTransaction, Transaction, sender_of};
 
 pub use alloy_consensus::Header;
-pub use alloy_eip7928::BlockAccessList;
 pub use litemap::LiteMap;

@@ -1,8 +1,7 @@
 //! What is learnt from lists, how long it is kept, and what it may change.
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
-use alloy_eip7928::{AccountChanges, BlockAccessIndex, SlotChanges};
-use alloy_primitives::{Bytes, Signature, TxKind, U256};
+use alloy_primitives::{Bytes, Signature, TxKind};
 use proptest::prelude::*;
 
 use super::*;
@@ -41,13 +40,13 @@ fn input(transactions: &[Arc<PoolTransaction>]) -> BlockInput {
 
 /// A block in which these transactions wrote slot 5 of the contract.
 fn outcome(count: usize, writers: &[(u16, Vec<usize>)]) -> Outcome {
-    let access_list = writers.iter().map(|(address, places)| {
-        let change = |place: &usize| StorageChange::new(BlockAccessIndex::new(*place as u64 + 1), U256::from(*place));
-        let mut account = AccountChanges::new(contract(*address));
-        account.storage_changes.push(SlotChanges::new(U256::from(5), places.iter().map(change).collect()));
-        account
-    });
-    Outcome { executed: (0..count).collect(), access_list: access_list.collect(), ..Outcome::default() }
+    let mut access_list = BlockAccessList::default();
+    for (address, places) in writers {
+        let change = |place: &usize| Change { index: *place as u64 + 1, value: U256::from(*place) };
+        access_list.write(U256::from(5), |values| values.extend(places.iter().map(change)));
+        access_list.end_account(contract(*address), |_, _, _| ());
+    }
+    Outcome { executed: (0..count).collect(), access_list, ..Outcome::default() }
 }
 
 fn learnt(keys: &mut HotKeys, block: &[Arc<PoolTransaction>], writers: &[(u16, Vec<usize>)]) {

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
 use sluice_types::{
-    Account, AccountChange, Block, Certificate, ChainConfig, DepositTransaction, GenesisState, Height, L1Contracts,
-    L1FeeParams, L1Number, L1Origin, L2Number, MessageIndex, OrderedBlock, Receipt, SealedBlock, StateChanges,
-    StateRead, Transaction,
+    Account, AccountChange, Block, BlockAccessList, Certificate, ChainConfig, Change, DepositTransaction, GenesisState,
+    Height, L1Contracts, L1FeeParams, L1Number, L1Origin, L2Number, MessageIndex, OrderedBlock, Receipt, SealedBlock,
+    StateChanges, StateRead, Transaction,
 };
 
 use crate::{BlockCommit, Genesis, Options, Snapshot, Store};
@@ -200,12 +200,17 @@ pub(super) fn next_block(store: &Store, changes: StateChanges, tx_count: usize) 
         inbox_count: MessageIndex(number),
         inbox_transactions: tx_count,
     };
+    let mut access_list = BlockAccessList::default();
+    access_list.read(U256::from(number));
+    access_list.end_account(address(number), |balances, _, _| {
+        balances.push(Change { index: 1, value: U256::from(number) });
+    });
     BlockCommit {
         sealed: SealedBlock { hash: block.header.hash_slow(), block },
         receipts: (0..tx_count).map(|index| receipt(number, index)).collect(),
         changes: changes.into(),
         trie: trie.into(),
-        access_list: vec![alloy_eip7928::AccountChanges { address: address(number), ..Default::default() }],
+        access_list,
         // Every third block comes from L1.
         ordered: (!number.is_multiple_of(3)).then_some((ordered, certificate)),
     }
