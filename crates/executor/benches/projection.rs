@@ -34,7 +34,7 @@ use sluice_stf::{
     Plan, Workspace,
     engine::Reader,
     execute_plan,
-    lanes::{Commit, Committer, Lane, LedgerMemory, Remaining, Run},
+    lanes::{Commit, Committer, Joined, Lane, LedgerMemory, Remaining, Run},
 };
 use vectors::{MainnetBlock, mainnet_blocks};
 
@@ -228,25 +228,24 @@ fn simulate(plan: &Plan<'_>, block: &MainnetBlock, kept: &mut Kept) -> Simulated
             workers[worker].free = next;
         }
     }
-    // Whoever is free makes the next share.
+    // Whoever is free makes the next share, and adds it.
+    let receipts = committer.take_receipts();
     let (ended, mut time) = timed(|| committer.end(cores * SHARES_PER_WORKER));
-    let (ending, Remaining { shares, made, receipts }) = ended;
+    let (ending, Remaining { shares, changes, lists }) = ended;
     let mut ends = vec![Duration::ZERO; cores];
     let mut by_who_is_free = |took: Duration| *ends.iter_mut().min().expect("there is a worker") += took;
     let (receipts, took) = timed(|| receipts.put_together());
     by_who_is_free(took);
-    let mut pieces: Vec<_> = Vec::new();
+    let mut joined = Joined::default();
     for share in shares {
-        let (piece, took) = timed(|| ending.pieces(share));
+        let ((), took) = timed(|| ending.add(&mut joined, ending.piece(share)));
         by_who_is_free(took);
-        pieces.push(piece);
     }
     time += ends.into_iter().max().expect("there is a worker");
-    let (changes, list): (Vec<_>, Vec<_>) = pieces.into_iter().chain(made).unzip();
-    let (changes, changes_took) = timed(|| ending.changes(changes));
-    let (list, list_took) = timed(|| ending.list(list));
-    time += if cores > 1 { changes_took.max(list_took) } else { changes_took + list_took };
-    let ((outcome, memory), took) = timed(|| ending.finish(changes, list, receipts));
+    let ((outcome, memory), took) = timed(|| {
+        let (changes, list) = (changes.put_into(joined.take_changes()), lists.put_into(joined.take_list()));
+        ending.finish(changes, list, receipts)
+    });
     time += took;
     assert_eq!(outcome.gas_used, block.gas_used);
     *ledger = memory;

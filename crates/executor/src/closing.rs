@@ -2,9 +2,11 @@
 //!
 //! Workers come here as they run out of transactions, and stay awake, because the end is near and waking takes long.
 
-use std::{thread, time::Instant};
+use std::{mem::take, thread, time::Instant};
 
-use sluice_stf::lanes::{ChangesPiece, Committer, Ending, LedgerMemory, ListPiece, Receipts, Remaining, Share};
+use sluice_stf::lanes::{
+    ApartChanges, ApartLists, Committer, Ending, Joined, LedgerMemory, Piece, Receipts, Remaining, Share,
+};
 use sluice_types::{BlockAccessList, Outcome, Receipt, StateChanges};
 
 use crate::{
@@ -24,6 +26,10 @@ const LOOKS: usize = 64;
 /// A block that ends.
 pub(crate) struct Closing {
     workers: usize,
+    /// There before the rest is, for whoever waits for that.
+    receipts: Mutex<Option<Receipts>>,
+    has_receipts: AtomicBool,
+    receipts_made: Mutex<Option<Vec<Receipt>>>,
     stage: OnceLock<Stage>,
     given_up: AtomicBool,
     asleep: Mutex<()>,
@@ -45,15 +51,17 @@ impl Drop for Guard<'_> {
 struct Stage {
     ending: Ending,
     shares: Vec<Mutex<Option<Share>>>,
-    receipts: Mutex<Option<Receipts>>,
-    changes_pieces: Vec<Mutex<Option<ChangesPiece>>>,
-    list_pieces: Vec<Mutex<Option<ListPiece>>>,
-    /// Claimed so far: the receipts and the shares, then what is made of the shares' pieces.
-    claimed_parts: AtomicUsize,
+    claimed_shares: AtomicUsize,
+    pieces: Vec<Mutex<Option<Piece>>>,
+    /// Who has made a piece tries this lock, and adds all that are there in a row.
+    joined: Mutex<Joined>,
+    /// Pieces that are added. Only whoever holds the lock changes it.
+    joined_count: AtomicUsize,
+    /// What comes into the products when all pieces are added. Mostly nothing, and nobody waits for that.
+    has_apart: bool,
+    apart_changes: Mutex<ApartChanges>,
+    apart_lists: Mutex<ApartLists>,
     claimed_products: AtomicUsize,
-    /// Parts that are made.
-    made: AtomicUsize,
-    receipts_made: Mutex<Option<Vec<Receipt>>>,
     changes: Mutex<Option<StateChanges>>,
     access_list: Mutex<Option<BlockAccessList>>,
 }
@@ -63,6 +71,9 @@ impl Closing {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             workers,
+            receipts: Mutex::new(None),
+            has_receipts: AtomicBool::new(false),
+            receipts_made: Mutex::new(None),
             stage: OnceLock::new(),
             given_up: AtomicBool::new(false),
             asleep: Mutex::new(()),
@@ -71,23 +82,21 @@ impl Closing {
     }
 
     /// Everything is committed.
-    pub(crate) fn start(&self, committer: Committer) {
-        let (ending, remaining) = committer.end(self.workers * SHARES_PER_WORKER);
-        let Remaining { shares, made, receipts } = remaining;
-        let pieces = shares.iter().map(|_| (None, None));
-        let pieces = pieces.chain(made.into_iter().map(|(changes, list)| (Some(changes), Some(list))));
-        let (changes_pieces, list_pieces) =
-            pieces.map(|(changes, list)| (Mutex::new(changes), Mutex::new(list))).unzip();
+    pub(crate) fn start(&self, mut committer: Committer) {
+        *lock(&self.receipts) = Some(committer.take_receipts());
+        self.has_receipts.store(true, Ordering::Release);
+        let (ending, Remaining { shares, changes, lists }) = committer.end(self.workers * SHARES_PER_WORKER);
         let stage = Stage {
             ending,
-            changes_pieces,
-            list_pieces,
+            pieces: shares.iter().map(|_| Mutex::new(None)).collect(),
             shares: shares.into_iter().map(|share| Mutex::new(Some(share))).collect(),
-            receipts: Mutex::new(Some(receipts)),
-            claimed_parts: AtomicUsize::new(0),
+            claimed_shares: AtomicUsize::new(0),
+            joined: Mutex::new(Joined::default()),
+            joined_count: AtomicUsize::new(0),
+            has_apart: !changes.is_empty(),
+            apart_changes: Mutex::new(changes),
+            apart_lists: Mutex::new(lists),
             claimed_products: AtomicUsize::new(0),
-            made: AtomicUsize::new(0),
-            receipts_made: Mutex::new(None),
             changes: Mutex::new(None),
             access_list: Mutex::new(None),
         };
@@ -109,24 +118,38 @@ impl Closing {
 
     /// Works until there is nothing left to claim. Somebody must come here, or say that there will be no end.
     pub(crate) fn work(&self) {
+        self.wait(|| self.has_receipts.load(Ordering::Acquire) || self.stage.get().is_some());
+        let receipts = lock(&self.receipts).take();
+        if let Some(receipts) = receipts {
+            *lock(&self.receipts_made) = Some(receipts.put_together());
+        }
         self.wait(|| self.stage.get().is_some());
         let Some(stage) = self.stage.get() else { return };
-        while let Some(made) = stage.make(stage.claimed_parts.fetch_add(1, Ordering::Relaxed)) {
-            if made == stage.parts() {
-                self.wake();
-            }
+        while stage.make(stage.claimed_shares.fetch_add(1, Ordering::Relaxed)) {
+            stage.join();
         }
-        let is_made = || stage.made.load(Ordering::Acquire) == stage.parts();
-        self.wait(is_made);
-        while is_made() && stage.put_together(stage.claimed_products.fetch_add(1, Ordering::Relaxed)) {}
+        if !stage.has_apart {
+            return;
+        }
+        if stage.is_joined() {
+            self.wake();
+        }
+        self.wait(|| stage.is_joined());
+        while stage.is_joined() && stage.put_together(stage.claimed_products.fetch_add(1, Ordering::Relaxed)) {}
     }
 
     /// The outcome, when all workers are done.
     pub(crate) fn end(self) -> Option<(Outcome, LedgerMemory)> {
-        let Stage { ending, changes, access_list, receipts_made, .. } = self.stage.into_inner()?;
+        let stage = self.stage.into_inner()?;
+        if !stage.is_joined() {
+            return None;
+        }
+        // Whoever has none of them to wait for leaves them to this.
+        while stage.put_together(stage.claimed_products.fetch_add(1, Ordering::Relaxed)) {}
+        let Stage { ending, changes, access_list, .. } = stage;
         let changes = changes.into_inner().unwrap_or_else(PoisonError::into_inner)?;
         let access_list = access_list.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        let receipts = receipts_made.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        let receipts = self.receipts_made.into_inner().unwrap_or_else(PoisonError::into_inner)?;
         Some(ending.finish(changes, access_list, receipts))
     }
 
@@ -168,40 +191,53 @@ pub(crate) fn look_for(is_over: impl Fn() -> bool) -> bool {
 }
 
 impl Stage {
-    /// The receipts, and each of the shares.
-    fn parts(&self) -> usize {
-        1 + self.shares.len()
+    /// Makes the piece of the share with this number, if there is one.
+    fn make(&self, number: usize) -> bool {
+        let Some(share) = self.shares.get(number) else { return false };
+        let share = lock(share).take().expect("each is claimed once");
+        *lock(&self.pieces[number]) = Some(self.ending.piece(share));
+        true
     }
 
-    /// Makes the part with this number, if there is one, and tells how many are made then.
-    fn make(&self, part: usize) -> Option<usize> {
-        match part.checked_sub(1) {
-            // First, because they are more work than a share.
-            None => {
-                let receipts = lock(&self.receipts).take().expect("each is claimed once");
-                *lock(&self.receipts_made) = Some(receipts.put_together());
+    /// Adds the pieces that are there in a row, unless somebody else is about it.
+    fn join(&self) {
+        loop {
+            {
+                let Ok(mut joined) = self.joined.try_lock() else { return };
+                while let Some(piece) = self.next_piece().and_then(|piece| lock(piece).take()) {
+                    self.ending.add(&mut joined, piece);
+                    self.joined_count.fetch_add(1, Ordering::Release);
+                }
             }
-            Some(place) => {
-                let share = lock(self.shares.get(place)?).take().expect("each is claimed once");
-                let (changes, list) = self.ending.pieces(share);
-                *lock(&self.changes_pieces[place]) = Some(changes);
-                *lock(&self.list_pieces[place]) = Some(list);
+            // What was made before the lock was free again found it taken.
+            if self.next_piece().is_none_or(|piece| lock(piece).is_none()) {
+                return;
             }
         }
-        Some(self.made.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
-    /// Puts the pieces of one product together; false when there is no such one.
+    /// Where the piece is, or will be, that is added next.
+    fn next_piece(&self) -> Option<&Mutex<Option<Piece>>> {
+        self.pieces.get(self.joined_count.load(Ordering::Acquire))
+    }
+
+    fn is_joined(&self) -> bool {
+        self.next_piece().is_none()
+    }
+
+    /// Makes one product of all pieces; false when there is no such one.
     fn put_together(&self, product: usize) -> bool {
         match product {
-            0 => *lock(&self.changes) = Some(self.ending.changes(take_all(&self.changes_pieces))),
-            1 => *lock(&self.access_list) = Some(self.ending.list(take_all(&self.list_pieces))),
+            0 => {
+                let all = lock(&self.joined).take_changes();
+                *lock(&self.changes) = Some(take(&mut *lock(&self.apart_changes)).put_into(all));
+            }
+            1 => {
+                let all = lock(&self.joined).take_list();
+                *lock(&self.access_list) = Some(take(&mut *lock(&self.apart_lists)).put_into(all));
+            }
             _ => return false,
         }
         true
     }
-}
-
-fn take_all<T>(pieces: &[Mutex<Option<T>>]) -> Vec<T> {
-    pieces.iter().map(|piece| lock(piece).take().expect("all are made before any product is")).collect()
 }

@@ -21,7 +21,7 @@ use crate::{
     block::{Paid, Work, receipt},
     lanes::Committer,
     ledger::{Ledger, Settled},
-    products::{self, ChangesPiece, ListPiece},
+    products::{self, Accounts},
     reader::{Reader, Source},
     transfer::{self, Asked, TRANSFER_GAS},
 };
@@ -79,7 +79,7 @@ struct Transfer {
 #[expect(missing_debug_implementations, reason = "large, and nothing in it to read")]
 pub enum Settlement {
     /// What is made of them, since nothing else happened to them in the block.
-    Made(ChangesPiece, ListPiece),
+    Made(Accounts),
     /// The accounts, for the ledger to put them between its own: it has some of them as well, or they receive the fees.
     Known(Settled),
 }
@@ -251,8 +251,8 @@ impl<'p> Bulk<'p> {
             return Some((Settlement::Known(settled), None));
         }
         // At once, while they are near.
-        let (changes, list) = products::apart(&settled);
-        Some((Settlement::Made(changes, list), settled.clear().then_some(settled)))
+        let accounts = products::apart(&settled);
+        Some((Settlement::Made(accounts), settled.clear().then_some(settled)))
     }
 
     /// Settles who receives the fees. `None` when that is not certain.

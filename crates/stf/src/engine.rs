@@ -135,9 +135,9 @@ impl<'a> Engine<'a> {
 
     /// Ends the block: what it changed, and who touched what.
     pub fn finish(self) -> (StateChanges, BlockAccessList) {
-        let made = products::make(&self.ledger, Vec::new());
+        let made = products::make(&self.ledger);
         *self.memory = self.ledger.into_memory();
-        made
+        (made.changes.into(), made.list)
     }
 }
 

@@ -11,7 +11,10 @@
 //! Nothing here starts a thread. Who runs the lanes, and when, changes only how often a transaction is executed twice.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::{mem::replace, ops::Range};
+use core::{
+    mem::{replace, take},
+    ops::Range,
+};
 
 use sluice_types::{BlockAccessList, Outcome, Receipt, SkippedTransaction, StateChanges, StateRead};
 
@@ -30,7 +33,7 @@ pub use crate::{
     foresight::{AllTold, Befores, Foresight, Told},
     foretold::{ToldLane, put_together},
     ledger::{Commit, LedgerMemory, Settled},
-    products::{ChangedAccounts, ChangesPiece, ListPiece},
+    products::{Accounts, ApartChanges, ApartLists, ChangedAccounts, Joined, Piece},
     receipts::Receipts,
     shares::Share,
 };
@@ -205,8 +208,8 @@ pub struct Committer {
     names: Vec<Names>,
     outcome: Outcome,
     receipts: Receipts,
-    /// Pieces that are made already, of accounts that the ledger does not have.
-    made: Vec<(ChangesPiece, ListPiece)>,
+    /// Accounts that the ledger does not have.
+    apart: Vec<Accounts>,
 }
 
 /// What became of a run. Lanes [`learn`](Lane::learn) its commits in order.
@@ -225,7 +228,7 @@ impl Committer {
     pub fn new(plan: &Plan<'_>, lanes: usize, memory: LedgerMemory) -> Self {
         let names = (0..lanes).map(|lane| Names::new(number(lane))).collect();
         let (ledger, outcome) = (Ledger::new(true, memory), Outcome { receipts: Vec::new(), ..plan.outcome() });
-        Self { ledger, names, outcome, receipts: Receipts::default(), made: Vec::new() }
+        Self { ledger, names, outcome, receipts: Receipts::default(), apart: Vec::new() }
     }
 
     /// How many lanes there are.
@@ -367,7 +370,7 @@ impl Committer {
     pub fn commit_bulk(&mut self, bulk: Bulk<'_>, settled: Vec<Settlement>) {
         for settlement in settled {
             match settlement {
-                Settlement::Made(changes, list) => self.made.push((changes, list)),
+                Settlement::Made(accounts) => self.apart.push(accounts),
                 Settlement::Known(settled) => self.ledger.settle(settled),
             }
         }
@@ -377,31 +380,42 @@ impl Committer {
     }
 
     /// The outcome, when all transactions are committed. Also gives the memory back.
-    pub fn finish(self) -> (Outcome, LedgerMemory) {
-        let Self { ledger, mut outcome, receipts, made, .. } = self;
-        outcome.receipts = receipts.put_together();
-        (outcome.changes, outcome.access_list) = products::make(&ledger, made);
-        (outcome, ledger.into_memory())
+    pub fn finish(mut self) -> (Outcome, LedgerMemory) {
+        let receipts = self.take_receipts().put_together();
+        let (ending, Remaining { shares, changes, lists }) = self.end(1);
+        let mut joined = Joined::default();
+        shares.into_iter().for_each(|share| ending.add(&mut joined, ending.piece(share)));
+        let (changes, list) = (changes.put_into(joined.take_changes()), lists.put_into(joined.take_list()));
+        ending.finish(changes, list, receipts)
     }
 
-    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares.
+    /// The receipts, which can be put together meanwhile.
+    pub fn take_receipts(&mut self) -> Receipts {
+        take(&mut self.receipts)
+    }
+
+    /// As [`Committer::finish`], but several workers can do the most of it. What there is to do comes in about so many shares. The
+    /// receipts are [taken](Committer::take_receipts) already.
     pub fn end(self, count: usize) -> (Ending, Remaining) {
-        let Self { ledger, outcome, receipts, made, .. } = self;
+        let Self { ledger, outcome, apart, receipts, .. } = self;
+        debug_assert!(receipts.is_empty(), "they would be lost");
         let slots = ledger.slot_keys();
         let shares = shares::shares(&ledger, &slots, count);
-        (Ending { ledger, slots, outcome }, Remaining { shares, made, receipts })
+        let (changes, lists) = apart.into_iter().map(|accounts| (accounts.changes, accounts.list)).unzip();
+        let remaining = Remaining { shares, changes: ApartChanges(changes), lists: ApartLists(lists) };
+        (Ending { ledger, slots, outcome }, remaining)
     }
 }
 
 /// What there is to do at the end of a block, by whoever has time.
 #[derive(Debug)]
 pub struct Remaining {
-    /// To be made into pieces.
+    /// To be made into pieces, which are put together in this order.
     pub shares: Vec<Share>,
-    /// Pieces that are made already, and follow those of the shares.
-    pub made: Vec<(ChangesPiece, ListPiece)>,
-    /// To be put together.
-    pub receipts: Receipts,
+    /// What comes into the changes when all pieces are there.
+    pub changes: ApartChanges,
+    /// The same of the list.
+    pub lists: ApartLists,
 }
 
 /// A block that is committed, whose changes and access list are being made.
@@ -413,19 +427,14 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Makes the pieces of one share.
-    pub fn pieces(&self, share: Share) -> (ChangesPiece, ListPiece) {
-        products::pieces(&self.ledger, &self.slots, share)
+    /// Makes the piece of one share.
+    pub fn piece(&self, share: Share) -> Piece {
+        products::piece(&self.ledger, &self.slots, share)
     }
 
-    /// The changes, from the pieces of all shares in their order.
-    pub fn changes(&self, pieces: Vec<ChangesPiece>) -> StateChanges {
-        products::join_changes(&self.ledger, pieces)
-    }
-
-    /// The access list, from the pieces of all shares in their order.
-    pub fn list(&self, pieces: Vec<ListPiece>) -> BlockAccessList {
-        products::join_list(&self.ledger, pieces)
+    /// Adds the piece of the share that follows.
+    pub fn add(&self, joined: &mut Joined, piece: Piece) {
+        joined.add(&self.ledger, piece);
     }
 
     /// The outcome, with all that was made. Also gives the memory back.

@@ -15,25 +15,35 @@ use crate::{
     shares::{Key, Part, Share, one_share},
 };
 
-/// A piece of the changes, from one share.
+/// What is made of one share.
 #[derive(Debug)]
-pub struct ChangesPiece(Piece<ChangedAccounts, Vec<(U256, U256)>>);
-
-/// A piece of the access list, from one share.
-#[derive(Debug)]
-pub struct ListPiece(Piece<BlockAccessList, BlockAccessList>);
+pub struct Piece(Kind);
 
 #[derive(Debug)]
-enum Piece<A, S> {
-    Accounts(A),
+enum Kind {
+    Accounts(Accounts),
     /// Of the account in this row, which is complete with the last of them.
     Slots {
         row: u32,
-        slots: S,
+        changed: Vec<(U256, U256)>,
+        list: BlockAccessList,
         is_last: bool,
     },
-    /// In order among themselves, and in no other piece.
-    Apart(A),
+}
+
+/// What a block did to some accounts, in order.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    pub(crate) changes: ChangedAccounts,
+    pub(crate) list: BlockAccessList,
+}
+
+/// Pieces that are put together so far.
+#[derive(Debug, Default)]
+pub struct Joined {
+    accounts: Accounts,
+    /// Slots of the account that is not complete yet.
+    changed: Vec<(U256, U256)>,
 }
 
 /// What a block changes, of some accounts, in order.
@@ -43,14 +53,15 @@ pub struct ChangedAccounts {
     pub(crate) codes: Vec<(B256, Bytes)>,
 }
 
-/// Makes changes and list, by one worker. Some of their pieces are made already.
-pub(crate) fn make(ledger: &Ledger, made: Vec<(ChangesPiece, ListPiece)>) -> (StateChanges, BlockAccessList) {
-    let (changes, list) = [pieces(ledger, &ledger.slot_keys(), one_share(ledger))].into_iter().chain(made).unzip();
-    (join_changes(ledger, changes), join_list(ledger, list))
+/// Makes all in one piece.
+pub(crate) fn make(ledger: &Ledger) -> Accounts {
+    let mut joined = Joined::default();
+    joined.add(ledger, piece(ledger, &ledger.slot_keys(), one_share(ledger)));
+    joined.accounts
 }
 
-/// Makes the pieces of accounts that the ledger does not have.
-pub(crate) fn apart(settled: &Settled) -> (ChangesPiece, ListPiece) {
+/// Makes what the ledger does not have.
+pub(crate) fn apart(settled: &Settled) -> Accounts {
     let accounts = settled.sorted();
     let mut changes = ChangedAccounts { accounts: Vec::with_capacity(accounts.len()), codes: Vec::new() };
     let mut list = BlockAccessList::default();
@@ -58,29 +69,26 @@ pub(crate) fn apart(settled: &Settled) -> (ChangesPiece, ListPiece) {
         changes.add(account, Vec::new());
         end(&mut list, account, logs);
     }
-    (ChangesPiece(Piece::Apart(changes)), ListPiece(Piece::Apart(list)))
+    Accounts { changes, list }
 }
 
-/// Makes the pieces of a share.
-pub(crate) fn pieces(ledger: &Ledger, slots: &SlotKeys, Share(part): Share) -> (ChangesPiece, ListPiece) {
-    let (changes, list) = match part {
+/// Makes the piece of a share.
+pub(crate) fn piece(ledger: &Ledger, slots: &SlotKeys, Share(part): Share) -> Piece {
+    Piece(match part {
         Part::Accounts(mut keys) => {
             ledger.sort(&mut keys);
-            let (changes, list) = accounts(ledger, slots, &keys);
-            (Piece::Accounts(changes), Piece::Accounts(list))
+            Kind::Accounts(accounts(ledger, slots, &keys))
         }
         Part::Slots { row, mut slots, is_last } => {
             ledger.sort_slots(&mut slots);
-            let (account, logs) = ledger.account(row);
             let mut list = BlockAccessList::default();
-            let changed = storage(ledger, (account, logs), &slots, &mut list);
-            (Piece::Slots { row, slots: changed, is_last }, Piece::Slots { row, slots: list, is_last })
+            let changed = storage(ledger, ledger.account(row), &slots, &mut list);
+            Kind::Slots { row, changed, list, is_last }
         }
-    };
-    (ChangesPiece(changes), ListPiece(list))
+    })
 }
 
-fn accounts(ledger: &Ledger, slots: &SlotKeys, keys: &[Key]) -> (ChangedAccounts, BlockAccessList) {
+fn accounts(ledger: &Ledger, slots: &SlotKeys, keys: &[Key]) -> Accounts {
     let mut changes = ChangedAccounts { accounts: Vec::with_capacity(keys.len()), codes: Vec::new() };
     let (mut list, mut sorted) = (BlockAccessList::default(), Vec::new());
     for (_, row) in keys {
@@ -91,7 +99,7 @@ fn accounts(ledger: &Ledger, slots: &SlotKeys, keys: &[Key]) -> (ChangedAccounts
         changes.add(account, storage(ledger, (account, logs), &sorted, &mut list));
         end(&mut list, account, logs);
     }
-    (changes, list)
+    Accounts { changes, list }
 }
 
 /// What these slots of an account, which are in order, are now where that is not as before the block. Adds all of them to the list.
@@ -125,63 +133,72 @@ fn end(list: &mut BlockAccessList, row: &LedgerRow, logs: &Logs) {
     });
 }
 
-/// Puts all pieces of the changes together, in order.
-pub(crate) fn join_changes(ledger: &Ledger, pieces: Vec<ChangesPiece>) -> StateChanges {
-    let (mut all, mut storage, mut apart) = (ChangedAccounts::default(), Vec::new(), Vec::new());
-    let mut pieces = pieces.into_iter();
-    while let Some(ChangesPiece(piece)) = pieces.next() {
-        let following = || pieces.as_slice().iter().map(|ChangesPiece(piece)| piece);
+impl Joined {
+    /// Adds the piece that follows.
+    pub(crate) fn add(&mut self, ledger: &Ledger, Piece(piece): Piece) {
+        let Self { accounts: Accounts { changes, list: all }, changed: before } = self;
         match piece {
-            Piece::Accounts(changes) => {
-                let left = || following().map(|piece| piece.accounts_left(|changes| changes.accounts.len())).sum();
-                append(&mut all.accounts, changes.accounts, left);
-                all.codes.extend(changes.codes);
+            Kind::Accounts(accounts) if all.is_empty() => self.accounts = accounts,
+            Kind::Accounts(accounts) => {
+                changes.append(accounts.changes);
+                all.append(&accounts.list);
             }
-            Piece::Slots { row, slots, is_last } => {
-                append(&mut storage, slots, || following().map_while(|piece| piece.slots_left(row, Vec::len)).sum());
-                if is_last {
-                    let (account, _) = ledger.account(row);
-                    all.add(account, take(&mut storage));
-                }
-            }
-            Piece::Apart(changes) => {
-                apart.push(changes.accounts);
-                all.codes.extend(changes.codes);
-            }
-        }
-    }
-    all.accounts = merge(all.accounts, apart, |(address, _)| *address);
-    all.into()
-}
-
-/// Puts all pieces of the list together, in order.
-pub(crate) fn join_list(ledger: &Ledger, mut pieces: Vec<ListPiece>) -> BlockAccessList {
-    if let [ListPiece(Piece::Accounts(list))] = &mut pieces[..] {
-        return take(list);
-    }
-    let (mut all, mut apart) = (BlockAccessList::default(), Vec::new());
-    let lists = pieces.iter().filter_map(|ListPiece(piece)| match piece {
-        Piece::Accounts(list) | Piece::Slots { slots: list, .. } => Some(list),
-        Piece::Apart(_) => None,
-    });
-    all.reserve_for(lists);
-    for ListPiece(piece) in pieces {
-        match piece {
-            Piece::Accounts(list) => all.append(&list),
-            Piece::Slots { row, slots, is_last } => {
-                all.append(&slots);
+            Kind::Slots { row, mut changed, list, is_last } => {
+                before.append(&mut changed);
+                all.append(&list);
                 if is_last {
                     let (account, logs) = ledger.account(row);
-                    end(&mut all, account, logs);
+                    changes.add(account, take(before));
+                    end(all, account, logs);
                 }
             }
-            Piece::Apart(list) => apart.push(list),
         }
     }
-    if apart.is_empty() { all } else { merge_lists(&all, &apart) }
+
+    /// What all pieces together change.
+    pub fn take_changes(&mut self) -> ChangedAccounts {
+        debug_assert!(self.changed.is_empty(), "an account ends with the last of its slots");
+        take(&mut self.accounts.changes)
+    }
+
+    /// The list of all pieces together.
+    pub fn take_list(&mut self) -> BlockAccessList {
+        take(&mut self.accounts.list)
+    }
 }
 
-/// Puts lists, which are in order and one after another, between what is in order already.
+/// Changes of accounts that the ledger does not have.
+#[derive(Debug, Default)]
+pub struct ApartChanges(pub(crate) Vec<ChangedAccounts>);
+
+/// Lists of accounts that the ledger does not have, which are in order and one after another.
+#[derive(Debug, Default)]
+pub struct ApartLists(pub(crate) Vec<BlockAccessList>);
+
+impl ApartChanges {
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Puts them between all others, which makes the changes of the block.
+    pub fn put_into(self, mut all: ChangedAccounts) -> StateChanges {
+        let Self(parts) = self;
+        let (lists, codes): (Vec<_>, Vec<_>) = parts.into_iter().map(|part| (part.accounts, part.codes)).unzip();
+        all.accounts = merge(all.accounts, lists);
+        all.codes.extend(codes.into_iter().flatten());
+        all.into()
+    }
+}
+
+impl ApartLists {
+    /// Puts them between all others, which makes the list of the block.
+    pub fn put_into(self, all: BlockAccessList) -> BlockAccessList {
+        let Self(parts) = self;
+        if parts.is_empty() { all } else { merge_lists(&all, &parts) }
+    }
+}
+
 fn merge_lists(all: &BlockAccessList, lists: &[BlockAccessList]) -> BlockAccessList {
     let (mut merged, mut next) = (BlockAccessList::default(), 0);
     merged.reserve_for(lists.iter().chain([all]));
@@ -204,31 +221,21 @@ fn merge_lists(all: &BlockAccessList, lists: &[BlockAccessList]) -> BlockAccessL
     merged
 }
 
-/// Appends a piece. The first makes room for those that are `left`, because growing with each would take longer than appending.
-fn append<T>(all: &mut Vec<T>, mut piece: Vec<T>, left: impl FnOnce() -> usize) {
-    if all.is_empty() {
-        *all = piece;
-        all.reserve_exact(left());
-    } else {
-        all.append(&mut piece);
-    }
-}
-
-/// Puts pieces, which are in order, between what is in order already.
-fn merge<T>(all: Vec<T>, pieces: Vec<Vec<T>>, address: impl Fn(&T) -> Address) -> Vec<T> {
-    if pieces.is_empty() {
+/// Puts lists, which are in order and one after another, between what is in order already.
+fn merge<T>(all: Vec<(Address, T)>, lists: Vec<Vec<(Address, T)>>) -> Vec<(Address, T)> {
+    if lists.is_empty() {
         return all;
     }
-    let mut merged = Vec::with_capacity(all.len() + pieces.iter().map(Vec::len).sum::<usize>());
+    let mut merged = Vec::with_capacity(all.len() + lists.iter().map(Vec::len).sum::<usize>());
     let mut all = all.into_iter().peekable();
-    for mut piece in pieces {
-        let Some(last) = piece.last().map(&address) else { continue };
-        if all.peek().is_none_or(|next| address(next) > last) {
-            merged.append(&mut piece);
+    for mut list in lists {
+        let Some((last, _)) = list.last() else { continue };
+        if all.peek().is_none_or(|(next, _)| next > last) {
+            merged.append(&mut list);
             continue;
         }
-        for account in piece {
-            while let Some(next) = all.next_if(|next| address(next) < address(&account)) {
+        for account in list {
+            while let Some(next) = all.next_if(|(next, _)| *next < account.0) {
                 merged.push(next);
             }
             merged.push(account);
@@ -236,25 +243,6 @@ fn merge<T>(all: Vec<T>, pieces: Vec<Vec<T>>, address: impl Fn(&T) -> Address) -
     }
     merged.extend(all);
     merged
-}
-
-impl<A, S> Piece<A, S> {
-    /// How many accounts it adds.
-    fn accounts_left(&self, len: impl FnOnce(&A) -> usize) -> usize {
-        match self {
-            Self::Accounts(accounts) => len(accounts),
-            Self::Slots { is_last, .. } => usize::from(*is_last),
-            Self::Apart(_) => 0,
-        }
-    }
-
-    /// How many slots it adds to the account in a row, if it is of that.
-    fn slots_left(&self, of: u32, len: impl FnOnce(&S) -> usize) -> Option<usize> {
-        match self {
-            Self::Slots { row, slots, .. } if *row == of => Some(len(slots)),
-            _ => None,
-        }
-    }
 }
 
 impl From<ChangedAccounts> for StateChanges {

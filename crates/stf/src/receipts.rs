@@ -18,6 +18,10 @@ impl Receipts {
         self.lists.push(list);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// One list of all, each with the gas that was used up to it.
     pub fn put_together(self) -> Vec<Receipt> {
         let mut all = Vec::with_capacity(self.count);
