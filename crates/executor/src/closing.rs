@@ -57,7 +57,7 @@ struct Stage {
     joined: Mutex<Joined>,
     /// Pieces that are added. Only whoever holds the lock changes it.
     joined_count: AtomicUsize,
-    /// What comes into the products when all pieces are added. Mostly nothing, and nobody waits for that.
+    /// There are accounts to put between the others when all pieces are added. Mostly there are none, and nobody waits for that.
     has_apart: bool,
     apart_changes: Mutex<ApartChanges>,
     apart_lists: Mutex<ApartLists>,

@@ -2,11 +2,8 @@
 
 use std::{mem::replace, ops::Range, time::Duration};
 
-use alloy_primitives::{
-    TxKind,
-    map::{Entry, HashMap},
-};
-use sluice_stf::Plan;
+use alloy_primitives::TxKind;
+use sluice_stf::{Index, Plan};
 use sluice_types::Outcome;
 
 /// Calls of which something is remembered. A full memory is emptied after the block: simpler than any order of use, and as good for a
@@ -48,11 +45,14 @@ const SHARING_UNKNOWN: u16 = WHOLE / 4 * 3;
 /// A contract and a function of it.
 type Key = (TxKind, [u8; 4]);
 
+/// What stands for a call where there is none.
+const NO_CALL: Key = (TxKind::Create, [0; 4]);
+
 /// What calls cost, by contract and function.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
     /// Places among the calls.
-    places: HashMap<Key, u32>,
+    places: Index,
     calls: Vec<Call>,
     /// Blocks that were learnt from.
     blocks: u64,
@@ -106,6 +106,7 @@ enum Kind {
 /// What a call of a contract's function costs.
 #[derive(Debug)]
 struct Call {
+    key: Key,
     ns: u64,
     /// How often it was not as foreseen when a call of the same contract came right before it; [`u16::MAX`] is always.
     clashes: u16,
@@ -125,8 +126,9 @@ struct Call {
 }
 
 impl Call {
-    fn new(ns: u64) -> Self {
+    fn new(key: Key, ns: u64) -> Self {
         Self {
+            key,
             ns,
             clashes: 0,
             sharing: SHARING_UNKNOWN,
@@ -255,9 +257,8 @@ impl Estimates {
     pub(crate) fn of(&self, plan: &Plan<'_>, transactions: Range<usize>) -> Vec<Expected> {
         // Calls of the same function often come one after another.
         let before = transactions.start.checked_sub(1).and_then(|before| plan.call(before));
-        let mut last =
-            before.map(|(kind, selector, _)| ((kind, selector), self.places.get(&(kind, selector)).copied()));
-        let transfer = Expected::new(&Call::new(TRANSFER_NS), Kind::Transfer, false);
+        let mut last = before.map(|(kind, selector, _)| ((kind, selector), self.find((kind, selector))));
+        let transfer = Expected::new(&Call::new(NO_CALL, TRANSFER_NS), Kind::Transfer, false);
         let expected = transactions.map(|index| {
             let Some((kind, selector, gas_limit)) = plan.call(index) else {
                 last = None;
@@ -267,13 +268,13 @@ impl Estimates {
             let is_repeat = last.is_some_and(|((before, _), _)| before == kind);
             let place = match last {
                 Some((before, place)) if before == key => place,
-                _ => self.places.get(&key).copied(),
+                _ => self.find(key),
             };
             last = Some((key, place));
             match place {
                 Some(place) => Expected::new(&self.calls[place as usize], Kind::Known(place), is_repeat),
                 None => {
-                    let call = Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS));
+                    let call = Call::new(key, UNKNOWN_NS.min(gas_limit / GAS_PER_NS));
                     Expected::new(&call, Kind::Unknown, is_repeat)
                 }
             }
@@ -283,8 +284,8 @@ impl Estimates {
 
     /// How long such calls took, if any was seen.
     pub(crate) fn call(&self, kind: TxKind, selector: [u8; 4]) -> Option<Duration> {
-        let place = self.places.get(&(kind, selector))?;
-        Some(Duration::from_nanos(self.calls[*place as usize].ns))
+        let place = self.find((kind, selector))?;
+        Some(Duration::from_nanos(self.calls[place as usize].ns))
     }
 
     /// Learns from a block that one worker has executed in this time. What was `expected` of its first transactions, or of none, must be
@@ -392,15 +393,20 @@ impl Estimates {
     /// The place of a call, which was not known before, or only since this block. `None` where the memory is full.
     fn place(&mut self, plan: &Plan<'_>, index: usize, ns: u64) -> Option<u32> {
         let (kind, selector, _) = plan.call(index)?;
-        let next = self.calls.len();
-        match self.places.entry((kind, selector)) {
-            Entry::Occupied(place) => Some(*place.get()),
-            Entry::Vacant(place) if next < CALLS_KNOWN_MAX => {
-                self.calls.push(Call::new(ns));
-                Some(*place.insert(u32::try_from(next).ok()?))
-            }
-            Entry::Vacant(_) => None,
+        let key = (kind, selector);
+        let new = u32::try_from(self.calls.len()).ok()?;
+        if self.calls.len() >= CALLS_KNOWN_MAX {
+            return self.find(key);
         }
+        let (place, is_new) = self.places.get_or_insert(&key, new, |place| self.calls[place as usize].key);
+        if is_new {
+            self.calls.push(Call::new(key, ns));
+        }
+        Some(place)
+    }
+
+    fn find(&self, key: Key) -> Option<u32> {
+        self.places.get(&key, |place| self.calls[place as usize].key)
     }
 
     /// Forgets all calls when no more can be remembered.

@@ -218,6 +218,12 @@ fn independent_transactions() {
 }
 
 #[test]
+fn what_is_made_in_several_shares() {
+    let outcome = equals_sequential(48, (0..96).map(alone).collect());
+    assert!(outcome.access_list.len() > 128, "one share has at most that");
+}
+
+#[test]
 fn a_chain_to_the_end_of_the_block() {
     // Known for one only at its end, shortly before, and long before.
     for length in [25, 28, 70] {

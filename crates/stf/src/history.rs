@@ -62,3 +62,71 @@ fn with_parent_hash(list: &BlockAccessList, slot: U256, written: Option<U256>) -
     with.append_accounts(list, rest..list.len());
     with
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::Address;
+
+    use super::*;
+
+    const SLOT: U256 = U256::from_limbs([5, 0, 0, 0]);
+
+    fn change(value: u64) -> Change<U256> {
+        Change { index: 1, value: U256::from(value) }
+    }
+
+    /// A list of others' balances, with the history contract between them, or without it.
+    fn list(writes: &[u64], reads: &[u64], is_listed: bool) -> BlockAccessList {
+        let mut list = BlockAccessList::default();
+        list.end_account(Address::ZERO, |balances, _, _| balances.push(change(1)));
+        if is_listed {
+            writes.iter().for_each(|slot| list.write(U256::from(*slot), |values| values.push(change(2))));
+            reads.iter().for_each(|slot| list.read(U256::from(*slot)));
+            list.end_account(HISTORY, |balances, nonces, _| {
+                balances.push(change(3));
+                nonces.push(Change { index: 2, value: 4 });
+            });
+        }
+        list.end_account(Address::repeat_byte(0xff), |balances, _, _| balances.push(change(5)));
+        list
+    }
+
+    fn slots(list: &BlockAccessList) -> (Vec<SlotChanges<'_>>, &[U256]) {
+        let history = list.account(&HISTORY).expect("it is listed");
+        (history.storage_changes().collect(), history.storage_reads())
+    }
+
+    #[test]
+    fn the_parents_hash_comes_into_its_place() {
+        let hash = Change { index: 0, value: U256::from(77) };
+        for (writes, reads, is_listed) in
+            [(&[][..], &[][..], false), (&[], &[], true), (&[2, 9], &[3, 8], true), (&[2, 9], &[3, 5, 8], true)]
+        {
+            let before = list(writes, reads, is_listed);
+            let written = with_parent_hash(&before, SLOT, Some(hash.value));
+            let other = [change(2)];
+            let write = |slot: &u64| SlotChanges { slot: U256::from(*slot), changes: &other };
+            let mut expected: Vec<_> = writes.iter().map(write).collect();
+            expected.insert(expected.len() / 2, SlotChanges { slot: SLOT, changes: slice::from_ref(&hash) });
+            let without: Vec<_> = reads.iter().map(|slot| U256::from(*slot)).filter(|slot| *slot != SLOT).collect();
+            assert_eq!(slots(&written), (expected, &without[..]));
+
+            let read = with_parent_hash(&before, SLOT, None);
+            let mut with: Vec<_> = without.clone();
+            with.insert(with.len() / 2, SLOT);
+            assert_eq!(slots(&read).1, with);
+            assert_eq!(slots(&read).0.len(), writes.len());
+
+            for after in [&written, &read] {
+                let others = |list: &BlockAccessList| {
+                    let accounts = list.accounts().filter(|account| *account.address() != HISTORY);
+                    accounts.map(|account| account.balance_changes().to_vec()).collect::<Vec<_>>()
+                };
+                assert_eq!((others(after), after.len()), (others(&before), 3));
+                let [was, is] =
+                    [&before, after].map(|list| list.account(&HISTORY).map(|account| account.balance_changes()));
+                assert_eq!(is, was.or(Some(&[])));
+            }
+        }
+    }
+}

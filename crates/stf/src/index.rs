@@ -3,14 +3,17 @@
 //! Keys stay in their rows, and what is looked through is only rows' numbers: a block of tens of thousands of slots is found in memory
 //! that a core's own cache holds, which it would not be with the keys beside them. A row is always told by its whole key.
 
-use core::hash::{BuildHasher, Hash};
+use core::{
+    fmt,
+    hash::{BuildHasher, Hash},
+};
 
 use alloy_primitives::map::{DefaultHashBuilder, FbBuildHasher};
 use hashbrown::hash_table::{Entry, HashTable};
 
 /// Numbers of rows, by keys that somebody else keeps.
 #[derive(Default)]
-pub(crate) struct Index<S = DefaultHashBuilder> {
+pub struct Index<S = DefaultHashBuilder> {
     hasher: S,
     numbers: HashTable<u32>,
 }
@@ -18,14 +21,20 @@ pub(crate) struct Index<S = DefaultHashBuilder> {
 /// Of accounts.
 pub(crate) type AddressIndex = Index<FbBuildHasher<20>>;
 
+impl<S> fmt::Debug for Index<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Index").field("len", &self.numbers.len()).finish_non_exhaustive()
+    }
+}
+
 impl<S: BuildHasher> Index<S> {
     /// The number of the row with this key. `key_of` gives the key of a row.
-    pub(crate) fn get<K: Hash + Eq>(&self, key: &K, key_of: impl Fn(u32) -> K) -> Option<u32> {
+    pub fn get<K: Hash + Eq>(&self, key: &K, key_of: impl Fn(u32) -> K) -> Option<u32> {
         self.numbers.find(self.hasher.hash_one(key), |number| key_of(*number) == *key).copied()
     }
 
     /// The number of the row with this key, and whether that is the `new` one, because there was none.
-    pub(crate) fn get_or_insert<K: Hash + Eq>(&mut self, key: &K, new: u32, key_of: impl Fn(u32) -> K) -> (u32, bool) {
+    pub fn get_or_insert<K: Hash + Eq>(&mut self, key: &K, new: u32, key_of: impl Fn(u32) -> K) -> (u32, bool) {
         let Self { hasher, numbers } = self;
         let is_it = |number: &u32| key_of(*number) == *key;
         match numbers.entry(hasher.hash_one(key), is_it, |number| hasher.hash_one(key_of(*number))) {
@@ -38,17 +47,24 @@ impl<S: BuildHasher> Index<S> {
     }
 
     /// Lets the key lead to this number, wherever it led before.
-    pub(crate) fn set<K: Hash + Eq>(&mut self, key: &K, number: u32, key_of: impl Fn(u32) -> K) {
+    pub fn set<K: Hash + Eq>(&mut self, key: &K, number: u32, key_of: impl Fn(u32) -> K) {
         let Self { hasher, numbers } = self;
         let is_it = |number: &u32| key_of(*number) == *key;
         numbers.entry(hasher.hash_one(key), is_it, |number| hasher.hash_one(key_of(*number))).insert(number);
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
         self.numbers.len()
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// There are none.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
         self.numbers.clear();
     }
 }

@@ -579,7 +579,7 @@ impl Ledger {
         }));
         starts.push(end);
         let mut keys = vec![(0, NONE); self.slots.len()];
-        // From the last on, so that those of each account end where its place is, and start there when all are there.
+        // An account's place is first where its slots end. It goes back with each, and so is where they start when all are there.
         for (slot, head) in (0..).zip(&self.slot_heads) {
             let place = &mut starts[head.account as usize];
             *place -= 1;
