@@ -45,15 +45,12 @@ const SHARING_UNKNOWN: u16 = WHOLE / 4 * 3;
 /// A contract and a function of it.
 type Key = (TxKind, [u8; 4]);
 
-/// What stands for a call where there is none.
-const NO_CALL: Key = (TxKind::Create, [0; 4]);
-
 /// What calls cost, by contract and function.
 #[derive(Debug, Default)]
 pub(crate) struct Estimates {
     /// Places among the calls.
     places: Index,
-    calls: Vec<Call>,
+    calls: Vec<(Key, Call)>,
     /// Blocks that were learnt from.
     blocks: u64,
 }
@@ -106,7 +103,6 @@ enum Kind {
 /// What a call of a contract's function costs.
 #[derive(Debug)]
 struct Call {
-    key: Key,
     ns: u64,
     /// How often it was not as foreseen when a call of the same contract came right before it; [`u16::MAX`] is always.
     clashes: u16,
@@ -126,9 +122,8 @@ struct Call {
 }
 
 impl Call {
-    fn new(key: Key, ns: u64) -> Self {
+    fn new(ns: u64) -> Self {
         Self {
-            key,
             ns,
             clashes: 0,
             sharing: SHARING_UNKNOWN,
@@ -258,7 +253,7 @@ impl Estimates {
         // Calls of the same function often come one after another.
         let before = transactions.start.checked_sub(1).and_then(|before| plan.call(before));
         let mut last = before.map(|(kind, selector, _)| ((kind, selector), self.find((kind, selector))));
-        let transfer = Expected::new(&Call::new(NO_CALL, TRANSFER_NS), Kind::Transfer, false);
+        let transfer = Expected::new(&Call::new(TRANSFER_NS), Kind::Transfer, false);
         let expected = transactions.map(|index| {
             let Some((kind, selector, gas_limit)) = plan.call(index) else {
                 last = None;
@@ -272,9 +267,9 @@ impl Estimates {
             };
             last = Some((key, place));
             match place {
-                Some(place) => Expected::new(&self.calls[place as usize], Kind::Known(place), is_repeat),
+                Some(place) => Expected::new(&self.calls[place as usize].1, Kind::Known(place), is_repeat),
                 None => {
-                    let call = Call::new(key, UNKNOWN_NS.min(gas_limit / GAS_PER_NS));
+                    let call = Call::new(UNKNOWN_NS.min(gas_limit / GAS_PER_NS));
                     Expected::new(&call, Kind::Unknown, is_repeat)
                 }
             }
@@ -285,7 +280,7 @@ impl Estimates {
     /// How long such calls took, if any was seen.
     pub(crate) fn call(&self, kind: TxKind, selector: [u8; 4]) -> Option<Duration> {
         let place = self.find((kind, selector))?;
-        Some(Duration::from_nanos(self.calls[place as usize].ns))
+        Some(Duration::from_nanos(self.calls[place as usize].1.ns))
     }
 
     /// Learns from a block that one worker has executed in this time. What was `expected` of its first transactions, or of none, must be
@@ -381,7 +376,7 @@ impl Estimates {
                 _ => self.place(plan, index, ns),
             };
             let Some(place) = place else { continue };
-            let call = &mut self.calls[place as usize];
+            let (_, call) = &mut self.calls[place as usize];
             if took_ns > 0 {
                 // Half of the old and half of the new: quick to follow, and not thrown by one odd call.
                 call.ns = call.ns.midpoint(ns);
@@ -398,15 +393,15 @@ impl Estimates {
         if self.calls.len() >= CALLS_KNOWN_MAX {
             return self.find(key);
         }
-        let (place, is_new) = self.places.get_or_insert(&key, new, |place| self.calls[place as usize].key);
+        let (place, is_new) = self.places.get_or_insert(&key, new, |place| self.calls[place as usize].0);
         if is_new {
-            self.calls.push(Call::new(key, ns));
+            self.calls.push((key, Call::new(ns)));
         }
         Some(place)
     }
 
     fn find(&self, key: Key) -> Option<u32> {
-        self.places.get(&key, |place| self.calls[place as usize].key)
+        self.places.get(&key, |place| self.calls[place as usize].0)
     }
 
     /// Forgets all calls when no more can be remembered.

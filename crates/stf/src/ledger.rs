@@ -51,7 +51,6 @@ struct Head {
 }
 
 /// All slots by the accounts that they are of.
-#[derive(Default)]
 pub(crate) struct SlotKeys {
     keys: Vec<Key>,
     /// Where those of each account start, and where the last end.

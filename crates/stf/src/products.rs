@@ -12,7 +12,7 @@ use sluice_types::{AccountChange, BlockAccessList, LiteMap, StateChanges};
 use crate::{
     ledger::{Ledger, LedgerRow, Settled, SlotKeys},
     noted::Logs,
-    shares::{Key, Part, Share, one_share},
+    shares::{Key, Part, Share},
 };
 
 /// What is made of one share.
@@ -53,11 +53,9 @@ pub struct ChangedAccounts {
     pub(crate) codes: Vec<(B256, Bytes)>,
 }
 
-/// Makes all in one piece.
+/// Makes all at once.
 pub(crate) fn make(ledger: &Ledger) -> Accounts {
-    let mut joined = Joined::default();
-    joined.add(ledger, piece(ledger, &ledger.slot_keys(), one_share(ledger)));
-    joined.accounts
+    accounts(ledger, &ledger.slot_keys(), ledger.keys())
 }
 
 /// Makes what the ledger does not have.
@@ -75,10 +73,7 @@ pub(crate) fn apart(settled: &Settled) -> Accounts {
 /// Makes the piece of a share.
 pub(crate) fn piece(ledger: &Ledger, slots: &SlotKeys, Share(part): Share) -> Piece {
     Piece(match part {
-        Part::Accounts(mut keys) => {
-            ledger.sort(&mut keys);
-            Kind::Accounts(accounts(ledger, slots, &keys))
-        }
+        Part::Accounts(keys) => Kind::Accounts(accounts(ledger, slots, keys)),
         Part::Slots { row, mut slots, is_last } => {
             ledger.sort_slots(&mut slots);
             let mut list = BlockAccessList::default();
@@ -88,13 +83,15 @@ pub(crate) fn piece(ledger: &Ledger, slots: &SlotKeys, Share(part): Share) -> Pi
     })
 }
 
-fn accounts(ledger: &Ledger, slots: &SlotKeys, keys: &[Key]) -> Accounts {
+/// Makes all of these accounts, which come in any order.
+fn accounts(ledger: &Ledger, slots: &SlotKeys, mut keys: Vec<Key>) -> Accounts {
+    ledger.sort(&mut keys);
     let mut changes = ChangedAccounts { accounts: Vec::with_capacity(keys.len()), codes: Vec::new() };
     let (mut list, mut sorted) = (BlockAccessList::default(), Vec::new());
     for (_, row) in keys {
-        let (account, logs) = ledger.account(*row);
+        let (account, logs) = ledger.account(row);
         sorted.clear();
-        sorted.extend_from_slice(slots.of(*row));
+        sorted.extend_from_slice(slots.of(row));
         ledger.sort_slots(&mut sorted);
         changes.add(account, storage(ledger, (account, logs), &sorted, &mut list));
         end(&mut list, account, logs);
@@ -138,14 +135,13 @@ impl Joined {
     pub(crate) fn add(&mut self, ledger: &Ledger, Piece(piece): Piece) {
         let Self { accounts: Accounts { changes, list: all }, changed: before } = self;
         match piece {
-            Kind::Accounts(accounts) if all.is_empty() => self.accounts = accounts,
             Kind::Accounts(accounts) => {
                 changes.append(accounts.changes);
-                all.append(&accounts.list);
+                all.append(accounts.list);
             }
-            Kind::Slots { row, mut changed, list, is_last } => {
-                before.append(&mut changed);
-                all.append(&list);
+            Kind::Slots { row, changed, list, is_last } => {
+                append(before, changed);
+                all.append(list);
                 if is_last {
                     let (account, logs) = ledger.account(row);
                     changes.add(account, take(before));
@@ -199,6 +195,7 @@ impl ApartLists {
     }
 }
 
+/// As [`merge`], of access lists.
 fn merge_lists(all: &BlockAccessList, lists: &[BlockAccessList]) -> BlockAccessList {
     let (mut merged, mut next) = (BlockAccessList::default(), 0);
     merged.reserve_for(lists.iter().chain([all]));
@@ -219,6 +216,15 @@ fn merge_lists(all: &BlockAccessList, lists: &[BlockAccessList]) -> BlockAccessL
     }
     merged.append_accounts(all, next..all.len());
     merged
+}
+
+/// Adds what follows. What comes first is moved, and not copied.
+fn append<T>(all: &mut Vec<T>, mut others: Vec<T>) {
+    if all.is_empty() {
+        *all = others;
+    } else {
+        all.append(&mut others);
+    }
 }
 
 /// Puts lists, which are in order and one after another, between what is in order already.
@@ -254,9 +260,9 @@ impl From<ChangedAccounts> for StateChanges {
 
 impl ChangedAccounts {
     /// Adds what the block changes of the accounts that follow.
-    pub fn append(&mut self, mut others: Self) {
-        self.accounts.append(&mut others.accounts);
-        self.codes.append(&mut others.codes);
+    pub fn append(&mut self, others: Self) {
+        append(&mut self.accounts, others.accounts);
+        append(&mut self.codes, others.codes);
     }
 
     fn add(&mut self, account: &LedgerRow, slots: Vec<(U256, U256)>) {

@@ -32,11 +32,6 @@ pub(crate) enum Part {
     },
 }
 
-/// All accounts in one share.
-pub(crate) fn one_share(ledger: &Ledger) -> Share {
-    Share(Part::Accounts(ledger.keys()))
-}
-
 /// Divides all into about so many shares, in order.
 pub(crate) fn shares(ledger: &Ledger, slots: &SlotKeys, count: usize) -> Vec<Share> {
     let keys = ledger.keys();

@@ -146,16 +146,7 @@ impl BlockAccessList {
         add: impl FnOnce(&mut Vec<Change<U256>>, &mut Vec<Change<u64>>, &mut Vec<Change<Bytes>>),
     ) {
         add(&mut self.balances, &mut self.nonces, &mut self.codes);
-        let place = self.accounts.len();
-        self.accounts.push(Account { address, ends: Ends::default() });
-        // Into their place one by one: copied all at once, they would be waited for until they and all that was written before them have
-        // reached the cache.
-        let ends = &mut self.accounts[place].ends;
-        ends.slots = end(self.slots.len());
-        ends.reads = end(self.reads.len());
-        ends.balances = end(self.balances.len());
-        ends.nonces = end(self.nonces.len());
-        ends.codes = end(self.codes.len());
+        self.accounts.push(Account { address, ends: self.ends() });
     }
 
     /// Makes room for all of these lists.
@@ -170,9 +161,13 @@ impl BlockAccessList {
         self.codes.reserve_exact(sum(|list| list.codes.len()));
     }
 
-    /// Adds all of another list, also what belongs to the account that ends next.
-    pub fn append(&mut self, other: &Self) {
-        self.extend(other, 0..other.len(), other.ends());
+    /// Adds all of another list, also what belongs to the account that ends next. What comes first is moved, and not copied.
+    pub fn append(&mut self, other: Self) {
+        if self.is_empty() && self.ends() == Ends::default() {
+            *self = other;
+        } else {
+            self.extend(&other, 0..other.len(), other.ends());
+        }
     }
 
     /// Adds accounts of another list.
@@ -204,6 +199,8 @@ impl BlockAccessList {
         self.codes.extend_from_slice(part(&other.codes, first.codes, last.codes));
     }
 
+    // Inline: read back all at once, what it wrote one by one would be waited for until all before it has reached the cache.
+    #[inline]
     fn ends(&self) -> Ends {
         Ends {
             slots: end(self.slots.len()),

@@ -57,14 +57,14 @@ proptest! {
         let (cut, again) = (cut.index(accounts.len() + 1), again.index(accounts.len() + 1));
         let (first, second) = (cut.min(again), cut.max(again));
         let mut list = BlockAccessList::default();
-        list.append(&BlockAccessList::from(accounts[..first].to_vec()));
+        list.append(accounts[..first].to_vec().into());
         list.append_accounts(&whole, first..second);
         // The last part comes slot by slot.
         for account in whole.accounts().skip(second) {
             for written in account.storage_changes() {
                 let mut part = BlockAccessList::default();
                 part.write(written.slot, |values| values.extend_from_slice(written.changes));
-                list.append(&part);
+                list.append(part);
             }
             account.storage_reads().iter().for_each(|slot| list.read(*slot));
             list.end_account(*account.address(), |balances, nonces, codes| {
