@@ -151,7 +151,7 @@ impl App {
                 memory.waiting.push(Waiting { block, undecided, reply });
                 self.judge(memory, now_ms);
             }
-            Event::Finalized { block, certificate, done } => {
+            Event::Finalized { block, certificate, done, .. } => {
                 let (height, hash, block) = (block.height.0, block.hash(), Arc::new(block));
                 let mut disk = self.disk.lock();
                 disk.hand_over(height, hash, certificate, now_ms);

@@ -1,5 +1,5 @@
-//! What everybody measures: transfers, one token, swaps on many pools and on one. One worker against all, interleaved, without
-//! sender recovery; with the L1 fee, changes and access list, as in a block of the chain.
+//! What everybody measures: transfers, one token, swaps on many pools and on one. One worker against all, and all with the access list that
+//! a follower's peer gives, interleaved, without sender recovery; with the L1 fee, changes and access list, as in a block of the chain.
 //!
 //! `cargo bench -p sluice-executor --bench synthetic`; `-- ERC` runs the workloads whose names have that in them.
 
@@ -17,8 +17,8 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256, bytes, hex, keccak256};
 use cores::{Runs, WHEN};
-use sluice_executor::Executor;
-use sluice_types::{BlockInput, InputTransaction};
+use sluice_executor::{Ahead, Executor};
+use sluice_types::{BlockAccessList, BlockInput, InputTransaction};
 use world::{Draft, ETHER, World};
 
 /// The node's allocator.
@@ -93,6 +93,20 @@ fn execute(executor: &Executor, world: &World, input: &BlockInput) -> Duration {
     time
 }
 
+/// The same of a block that comes with a list, as a follower executes it.
+fn execute_told(executor: &Executor, world: &World, input: &BlockInput, list: &BlockAccessList) -> Duration {
+    executor.forget_preimages();
+    let state = Ahead::new(&world.state, world.parent.number, &[]);
+    let start = Instant::now();
+    let outcome =
+        executor.execute_ahead_told(&world.config, &world.parent, (input, Some(|| Some(list.clone()))), &state);
+    let outcome = outcome.expect("a map does not fail");
+    let time = start.elapsed();
+    assert_eq!(outcome.executed.len(), input.transactions.len());
+    black_box(outcome);
+    time
+}
+
 fn main() {
     sluice_memory::keep_freed();
     let arguments: Vec<String> = std::env::args().collect();
@@ -108,7 +122,10 @@ fn main() {
         ("swaps, one pool", (0..SWAPS).map(|n| swap(user(n), POOL)).collect()),
     ];
     println!("{} workers; milliseconds and thousands of transactions per second (medians)", all.workers());
-    println!("{:<28} {:>8} {:>8} {:>8} {:>8}  speed-up (median, minimum)", "workload", "one", "kTx/s", "all", "kTx/s");
+    println!(
+        "{:<28} {:>8} {:>8} {:>8} {:>8}  speed-up (median, minimum) {:>8}  the same",
+        "workload", "one", "kTx/s", "all", "kTx/s", "list"
+    );
     let only: Vec<_> = arguments.iter().skip(1).filter(|argument| !argument.contains(['=', '-'])).collect();
     for (name, transactions) in workloads {
         if !only.is_empty() && !only.iter().any(|only| name.contains(only.as_str())) {
@@ -116,22 +133,30 @@ fn main() {
         }
         let count = transactions.len();
         let input = world.input(transactions);
-        let mut runs = Runs::<2>::new();
-        let run = || [execute(&one, &world, &input), execute(&all, &world, &input)];
+        let outcome = one.execute(&world.config, &world.parent, &input, &world.state).expect("a map does not fail");
+        let list = outcome.access_list;
+        let mut runs = Runs::<3>::new();
+        let run = || {
+            let told = execute_told(&all, &world, &input, &list);
+            [execute(&one, &world, &input), execute(&all, &world, &input), told]
+        };
         // Fills the code cache and the estimates, as blocks before would have.
         run();
         (0..ROUNDS).for_each(|_| runs.add(&all, run));
         let rate = |time: f64| count as f64 / time;
         for (when, are_near) in WHEN {
-            let Some([one, all]) = runs.summaries(are_near) else { continue };
+            let Some([one, all, told]) = runs.summaries(are_near) else { continue };
             println!(
-                "{name:<28} {:>8.2} {:>8.0} {:>8.2} {:>8.0}  {:.2} {:.2}  {when}",
+                "{name:<28} {:>8.2} {:>8.0} {:>8.2} {:>8.0}  {:.2} {:.2} {:>24.2}  {:.2} {:.2}  {when}",
                 one.median_ms,
                 rate(one.median_ms),
                 all.median_ms,
                 rate(all.median_ms),
                 one.median_ms / all.median_ms,
-                one.minimum_ms / all.minimum_ms
+                one.minimum_ms / all.minimum_ms,
+                told.median_ms,
+                one.median_ms / told.median_ms,
+                one.minimum_ms / told.minimum_ms,
             );
         }
     }

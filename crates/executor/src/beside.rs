@@ -6,13 +6,14 @@
 use std::{
     collections::VecDeque,
     mem::{replace, take},
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    thread,
+    sync::Arc,
 };
 
-use rayon::Scope;
-
-use crate::{block::lock, crew::Crew};
+use crate::{
+    block::lock,
+    crew::{Crew, Scope},
+    sync::{Condvar, Mutex, PoisonError, panicking},
+};
 
 /// Jobs that wait for the one that is being done.
 pub const BESIDE_JOBS_MAX: usize = 4;
@@ -123,7 +124,7 @@ struct Guard<'a, 'scope>(&'a Jobs<'scope>);
 
 impl Drop for Guard<'_, '_> {
     fn drop(&mut self) {
-        if thread::panicking() {
+        if panicking() {
             self.0.end();
         }
     }

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+pub(crate) use rayon::Scope;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{beside::Beside, block::lock, closing::look_for};

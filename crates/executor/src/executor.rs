@@ -33,6 +33,9 @@ use crate::{
 /// How much longer than the transfers at its end the rest of a block may be that is no quicker when it is shared, while they are.
 const DEAR_HEAD_MAX: u32 = 8;
 
+/// How many times as long as the transfers at its end a block must be to be executed from a list, which settles none.
+const SETTLED_TIMES_MIN: u32 = 2;
+
 /// Transactions that are looked at, at once, where all workers look.
 pub(crate) const LOOKED_AT_TRANSACTIONS: usize = 2_048;
 
@@ -216,7 +219,7 @@ impl Executor {
         committed: B256,
     ) -> Result<Outcome, crate::Error<S::Error>> {
         if plan.is_told_by_lists()
-            && let Some(outcome) = self.foretold(plan, state, &list, committed)
+            && let Some(outcome) = self.foretold(plan, state, &list, Some(committed))
         {
             return Ok(Outcome { access_list: list, ..outcome });
         }
@@ -233,18 +236,34 @@ impl Executor {
         Ok(outcome)
     }
 
-    /// The outcome, but for the list, if all is as the list says, and it is the one that was committed to.
-    fn foretold<S: StateRead + Sync>(
+    /// A list that nobody has committed to would make the block quicker. Not where one worker executes it or others are about something
+    /// else, where its transactions are cheap, or most of them are transfers that would be settled.
+    pub(crate) fn is_quicker_told(&self, plan: &Plan<'_>) -> bool {
+        let mut kept = lock(&self.kept);
+        let Kept { estimates, cuts, distance, .. } = &mut *kept;
+        let workers = self.workers();
+        if self.share_from.is_zero() {
+            return workers > 1;
+        }
+        let prospect = self.prospect(estimates, plan, 0..plan.len());
+        let settled = transfers_time(bulk::find(&self.crew, plan).len());
+        let mut distant = || distance.now(&self.crew);
+        self.crew.free() > 1
+            && prospect.time >= self.share_from.max(settled * SETTLED_TIMES_MIN)
+            && prospect.pays_from_list(workers, distant())
+            && prospect.is_quicker_told(workers, prospect.pays(workers, !cuts.is_empty(), distant))
+    }
+
+    /// The outcome, but for the list, if all is as the list says, and it is the one that was committed to, where one was.
+    pub(crate) fn foretold<S: StateRead + Sync>(
         &self,
         plan: &Plan<'_>,
         state: &S,
         list: &BlockAccessList,
-        committed: B256,
+        committed: Option<B256>,
     ) -> Option<Outcome> {
         let mut kept = lock(&self.kept);
         let Kept { workspaces, estimates, cuts, distance, .. } = &mut *kept;
-        // Without conflicts, it does not matter where runs end.
-        cuts.clear();
         let workers = self.workers();
         let prospect = self.prospect(estimates, plan, 0..plan.len());
         let runs = prospect.runs(workers, None);
@@ -264,10 +283,14 @@ impl Executor {
                 listed.lead(&Reader::new(state), own);
             },
         );
+        let (outcome, lesson) = listed.end()?;
+        // Without conflicts, it did not matter where runs end.
+        cuts.clear();
         if is_shared {
             distance.renew(&self.crew);
+            estimates.learn(plan, &prospect.expected, &outcome, &lesson);
         }
-        listed.end()
+        Some(outcome)
     }
 }
 

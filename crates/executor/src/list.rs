@@ -2,10 +2,7 @@
 
 use std::{
     mem::take,
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::B256;
@@ -16,7 +13,16 @@ use sluice_stf::{
 };
 use sluice_types::{BlockAccessList, Outcome, Receipt, StateRead, access_list_hash};
 
-use crate::{block::lock, closing::look_for, order::Runs};
+use crate::{
+    block::lock,
+    closing::look_for,
+    estimate::{Lesson, RunLesson, in_ns},
+    order::Runs,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
 
 /// Parts in which the changes are made.
 const CHANGES_PARTS: usize = 2;
@@ -25,14 +31,20 @@ const CHANGES_PARTS: usize = 2;
 pub(crate) struct Listed<'l> {
     plan: &'l Plan<'l>,
     list: &'l BlockAccessList,
-    committed: B256,
+    /// The hash that the list must have, where one is committed to.
+    committed: Option<B256>,
     /// `None` inside where the list is out of order.
     foresight: OnceLock<Option<Foresight<'l>>>,
     runs: Runs,
     claimed: AtomicUsize,
+    /// How long each run took, nanoseconds.
+    took_ns: Vec<AtomicU64>,
+    /// Of all that is executed. Transactions do not see each other's, and a wrong list may let each use as much as it may.
+    gas_used: AtomicU64,
     /// By run.
     receipts: Vec<Mutex<Vec<Receipt>>>,
-    /// Who executes, and who has nothing left to execute and has told what it saw.
+    /// Who executes, and who has nothing left to execute and has told what it saw. Who leads counts from the start, since what it has to
+    /// tell is not claimed: the others may have executed all before it comes.
     executing: AtomicUsize,
     done: AtomicUsize,
     told: Mutex<Option<AllTold>>,
@@ -50,16 +62,18 @@ pub(crate) struct Listed<'l> {
 
 impl<'l> Listed<'l> {
     /// A block that is cut into runs.
-    pub(crate) fn new(plan: &'l Plan<'l>, list: &'l BlockAccessList, committed: B256, runs: Runs) -> Self {
+    pub(crate) fn new(plan: &'l Plan<'l>, list: &'l BlockAccessList, committed: Option<B256>, runs: Runs) -> Self {
         Self {
             plan,
             list,
             committed,
             foresight: OnceLock::new(),
             claimed: AtomicUsize::new(0),
+            took_ns: runs.ranges.iter().map(|_| AtomicU64::new(0)).collect(),
+            gas_used: AtomicU64::new(0),
             receipts: runs.ranges.iter().map(|_| Mutex::default()).collect(),
             runs,
-            executing: AtomicUsize::new(0),
+            executing: AtomicUsize::new(1),
             done: AtomicUsize::new(0),
             told: Mutex::default(),
             befores: OnceLock::new(),
@@ -90,12 +104,15 @@ impl<'l> Listed<'l> {
     /// Checks the list's hash, unless somebody else does. One does that while another executes, because it takes long.
     fn check(&self) -> Option<()> {
         let is_checked = self.is_checked.swap(true, Ordering::Relaxed);
-        (is_checked || access_list_hash(self.list) == self.committed).then_some(())
+        let is_right = |committed| access_list_hash(self.list) == committed;
+        (is_checked || self.committed.is_none_or(is_right)).then_some(())
     }
 
     fn execute<S: StateRead>(&self, leads: bool, reader: &Reader<'_, S>, workspace: &mut Workspace) -> Option<()> {
         // Before it claims anything: whoever then finds nothing left to claim knows of it.
-        self.executing.fetch_add(1, Ordering::Relaxed);
+        if !leads {
+            self.executing.fetch_add(1, Ordering::Relaxed);
+        }
         let foresight = self.foresight.get_or_init(|| Foresight::new(self.list)).as_ref()?;
         let mut lane = ToldLane::new(self.plan, foresight, reader, workspace);
         if leads && !lane.start(self.plan) {
@@ -104,7 +121,13 @@ impl<'l> Listed<'l> {
         while !self.failed.load(Ordering::Acquire) {
             let claimed = self.claimed.fetch_add(1, Ordering::AcqRel);
             let Some(&run) = self.runs.order.get(claimed) else { break };
+            let start = Instant::now();
             let receipts = lane.run(self.plan, self.runs.ranges[run].clone())?;
+            self.took_ns[run].store(in_ns(start.elapsed()), Ordering::Relaxed);
+            let gas: u64 = receipts.iter().map(|receipt| receipt.gas_used).sum();
+            if self.gas_used.fetch_add(gas, Ordering::Relaxed) + gas > self.plan.gas_limit() {
+                return None;
+            }
             *lock(&self.receipts[run]) = receipts;
         }
         let told = lane.end();
@@ -140,8 +163,8 @@ impl<'l> Listed<'l> {
         }
     }
 
-    /// The outcome without the list, when all workers are done, if all was as the list says.
-    pub(crate) fn end(self) -> Option<Outcome> {
+    /// The outcome without the list, when all workers are done, and what there is to learn from it, if all was as the list says.
+    pub(crate) fn end(self) -> Option<(Outcome, Lesson)> {
         if self.failed.load(Ordering::Acquire) {
             return None;
         }
@@ -152,6 +175,11 @@ impl<'l> Listed<'l> {
         let mut changes = first?;
         changes.append(second?);
         outcome.changes = changes.into();
-        Some(outcome)
+        let times = self.took_ns.into_iter().map(|ns| Duration::from_nanos(ns.into_inner()));
+        let runs = self.runs.ranges.into_iter().zip(times);
+        // Nothing was foreseen, so that of clashes there is nothing to learn, nor of how blocks are shared without a list.
+        let runs =
+            runs.map(|(transactions, took)| RunLesson { transactions, took, was_foreseen: false, was_early: false });
+        Some((outcome, Lesson { runs: runs.collect(), ..Lesson::default() }))
     }
 }

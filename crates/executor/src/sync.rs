@@ -1,12 +1,12 @@
-//! What `block.rs` and `closing.rs` share between threads: the standard library's. A test compiles those files with a model's types in
-//! their place, to try out schedules (`tests/schedules.rs`).
+//! What `block.rs`, `closing.rs`, `list.rs` and `beside.rs` share between threads: the standard library's. A test compiles those files with
+//! a model's types in their place, to try out schedules (`tests/schedules.rs`).
 
 use std::time::{Duration, Instant};
 
 pub(crate) use std::{
     hint::spin_loop,
     sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, atomic},
-    thread::yield_now,
+    thread::{panicking, yield_now},
 };
 
 /// How long somebody who waits for the others stays awake.

@@ -1,7 +1,7 @@
 //! Where parallel execution goes wrong elsewhere, each by name; and thousands of blocks made of all of it.
 //!
-//! Everything is executed sequentially, in interleavings that seeds decide, and on threads. All must agree in receipts, gas, logs,
-//! what was skipped and why, changes and access list. A failure prints the seed that replays it.
+//! Everything is executed sequentially, in interleavings that seeds decide, on threads, and from its access list. All must agree in
+//! receipts, gas, logs, what was skipped and why, changes and access list. A failure prints the seed that replays it.
 
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
@@ -10,22 +10,27 @@ mod world;
 
 #[path = "hostile/blocks.rs"]
 mod blocks;
+#[path = "hostile/counted.rs"]
+mod counted;
+#[path = "hostile/lists.rs"]
+mod lists;
 #[path = "hostile/schedule.rs"]
 mod schedule;
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use alloy_eips::eip7928::{AccountChanges, BlockAccessIndex, CodeChange, SlotChanges};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use blocks::{
     BALANCER, COUNTER, FACTORY, FORWARDER, GIVER, HASHER, MISER, MORTAL, PAIRER, PHOENIX, block, child, creation,
     transfer, word,
 };
+use counted::{LISTS_NOT_USED, counted};
 use schedule::Dice;
-use sluice_executor::{BULK_TRANSFERS_MIN, Error, Executor};
+use sluice_executor::{BULK_TRANSFERS_MIN, Executor};
 use sluice_stf::{Plan, execute_block};
 use sluice_types::{
-    Account, BlockAccessList, InputTransaction, Outcome, Skip, StateRead, access_list_hash, predeploys::FEE_VAULT,
+    Account, BlockAccessList, BlockInput, InputTransaction, Outcome, Skip, StateRead, access_list_hash,
+    predeploys::FEE_VAULT,
 };
 use world::{BENEFICIARY, Draft, ETHER, STORER, World, authority, authorize, user};
 
@@ -33,6 +38,8 @@ use world::{BENEFICIARY, Draft, ETHER, STORER, World, authority, authorize, user
 const BLOCKS: u64 = 10_000;
 /// Interleavings of each block that is made by hand.
 const INTERLEAVINGS: u64 = 200;
+/// Times that threads execute each block that is made by hand.
+const THREADED: u64 = 20;
 
 fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
@@ -40,6 +47,22 @@ fn setting(name: &str, usual: u64) -> u64 {
 
 fn threads() -> Executor {
     Executor::with_workers(NonZeroUsize::new(3).expect("three")).sharing_from(Duration::ZERO)
+}
+
+/// A block without what was skipped of it, and its outcome, which is otherwise the same: what is skipped leaves no trace.
+fn without_skipped(world: &World, input: &BlockInput, outcome: &Outcome) -> (BlockInput, Outcome) {
+    let transactions = outcome.executed.iter().map(|index| input.transactions[*index].clone()).collect();
+    let (executed, skipped) = ((0..outcome.executed.len()).collect(), Vec::new());
+    (world.input(transactions), Outcome { executed, skipped, ..outcome.clone() })
+}
+
+/// Executes a block on threads from its list, and asserts that it was the list that was used.
+fn from_list_alone(executor: &Executor, plan: &Plan<'_>, world: &World, list: &BlockAccessList) -> Outcome {
+    let hash = access_list_hash(list);
+    let execute = || executor.execute_from_list(plan, &world.state, list.clone(), hash);
+    let (outcome, times_without) = counted(LISTS_NOT_USED, execute);
+    assert_eq!(times_without, 0, "the list tells all that is to be known");
+    outcome.expect("the list is right")
 }
 
 /// Executes a block in every way, and gives the outcome that all agree on.
@@ -52,16 +75,26 @@ fn agreed(world: &World, transactions: Vec<InputTransaction>) -> Outcome {
         assert_eq!(outcome, expected, "interleaving {seed}");
     }
     let executor = threads();
-    for _ in 0..20 {
+    for _ in 0..THREADED {
         assert_eq!(
             executor.execute(&world.config, &world.parent, &input, &world.state).expect("a map does not fail"),
             expected,
             "threads"
         );
     }
-    let hash = access_list_hash(&expected.access_list);
-    let from_list = executor.execute_from_list(&plan, &world.state, expected.access_list.clone(), hash);
-    assert_eq!(from_list.expect("the list is right"), expected, "from the list");
+    let list = &expected.access_list;
+    let from_list = executor.execute_from_list(&plan, &world.state, list.clone(), access_list_hash(list));
+    assert_eq!(from_list.expect("the list is right"), expected, "with its list");
+
+    let (told, told_expected) = without_skipped(world, &input, &expected);
+    let plan = Plan::new(&world.config, &world.parent, &told).expect("a map does not fail");
+    for seed in 0..INTERLEAVINGS {
+        let outcome = schedule::execute_told(&plan, &world.state, list, &mut Dice(seed));
+        assert_eq!(outcome.as_ref(), Some(&told_expected), "from the list, in order {seed}");
+    }
+    for _ in 0..THREADED {
+        assert_eq!(from_list_alone(&executor, &plan, world, list), told_expected, "from the list, threads");
+    }
     expected
 }
 
@@ -77,6 +110,7 @@ fn any_interleaving_of_any_block_gives_what_sequential_execution_gives() {
     let first = setting("SLUICE_HOSTILE_SEED", 0);
     let (mut executed, mut skipped, mut held, mut failed) = (0, 0, 0, 0);
     for seed in first..first + setting("SLUICE_HOSTILE_BLOCKS", BLOCKS) {
+        let replay = format!("replay with SLUICE_HOSTILE_SEED={seed} SLUICE_HOSTILE_BLOCKS=1");
         let mut dice = Dice(seed);
         let mut world = world.clone();
         if dice.one_in(4) {
@@ -87,15 +121,25 @@ fn any_interleaving_of_any_block_gives_what_sequential_execution_gives() {
         let plan = Plan::new(&world.config, &world.parent, &input).unwrap();
         for _ in 0..2 {
             let (outcome, as_foreseen) = schedule::execute(&plan, &world.state, &mut dice).unwrap();
-            assert_eq!(outcome, expected, "replay with SLUICE_HOSTILE_SEED={seed} SLUICE_HOSTILE_BLOCKS=1");
+            assert_eq!(outcome, expected, "{replay}");
             held += as_foreseen;
         }
-        if seed % 8 == 0 {
-            let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
-            assert_eq!(outcome, expected, "threads, seed {seed}");
-            let hash = access_list_hash(&expected.access_list);
-            let outcome = executor.execute_from_list(&plan, &world.state, expected.access_list.clone(), hash).unwrap();
-            assert_eq!(outcome, expected, "from the list, seed {seed}");
+        let (told, told_expected) = without_skipped(&world, &input, &expected);
+        if !expected.skipped.is_empty() {
+            let outcome = execute_block(&world.config, &world.parent, &told, &world.state).unwrap();
+            assert_eq!(outcome, told_expected, "without what is skipped, {replay}");
+        }
+        let told_plan = Plan::new(&world.config, &world.parent, &told).unwrap();
+        let list = &expected.access_list;
+        let outcome = schedule::execute_told(&told_plan, &world.state, list, &mut dice);
+        assert_eq!(outcome.as_ref(), Some(&told_expected), "from the list, {replay}");
+        let outcome = executor.execute(&world.config, &world.parent, &input, &world.state).unwrap();
+        assert_eq!(outcome, expected, "threads, {replay}");
+        let outcome = from_list_alone(&executor, &told_plan, &world, list);
+        assert_eq!(outcome, told_expected, "from the list on threads, {replay}");
+        if seed % 16 == 0 {
+            let outcome = executor.execute_from_list(&plan, &world.state, list.clone(), access_list_hash(list));
+            assert_eq!(outcome.unwrap(), expected, "with the list, {replay}");
         }
         executed += expected.executed.len();
         skipped += expected.skipped.len();
@@ -151,6 +195,19 @@ fn contract_is_destroyed_and_revived_at_the_same_address() {
     let state = world.after(&outcome);
     assert_eq!(state.balance(mortal), U256::from(3), "what came after its last end stays");
     assert_eq!(state.accounts[&mortal].0.nonce, 0, "and nothing else does");
+}
+
+#[test]
+fn account_with_money_is_destroyed_by_whom_is_created_there() {
+    let world = blocks::world();
+    let mortal = child(PHOENIX, 1, &MORTAL);
+    let again = |nonce| Draft::new(user(0), nonce, PHOENIX).data(creation(1, &MORTAL)).gas(150_000).type_2();
+    let ask = |from, nonce, what| Draft::new(from, nonce, what).data(word(mortal)).type_2();
+    let outcome = agreed(&world, vec![ask(user(1), 0, BALANCER), again(0), ask(user(2), 0, HASHER), again(1)]);
+    assert_eq!(stored(&world, &outcome, BALANCER, mortal), U256::from(5));
+    assert!(stored(&world, &outcome, HASHER, mortal).is_zero());
+    let change = &outcome.changes.accounts[&mortal];
+    assert!(change.account.is_none() && change.storage_wiped);
 }
 
 #[test]
@@ -337,9 +394,10 @@ fn precompiles_fail_alike() {
 }
 
 #[test]
-fn keys_made_to_collide_are_only_keys() {
+fn keys_that_differ_in_one_byte_are_different_keys() {
     let world = blocks::world();
-    // Slots and addresses that differ in one byte only, at every place, as a poor hash would take for the same.
+    // At every place in turn: whatever takes less than the whole key for it takes some of them for the same. What a table does with keys
+    // that have the same hash, stf tests with a hash that is the same for all.
     #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
     let key = |n: usize| {
         let mut key = [0; 32];
@@ -351,6 +409,57 @@ fn keys_made_to_collide_are_only_keys() {
     let outcome = agreed(&world, (0..96).map(count).collect());
     assert_eq!(outcome.executed.len(), 96);
     assert_eq!(outcome.changes.accounts[&COUNTER].storage.len(), 96);
+}
+
+/// Accounts and slots are sorted and found by the first eight bytes of their keys, and by all of them where those are the same.
+#[test]
+fn keys_that_start_alike_are_sorted_and_found_by_the_rest() {
+    const SENDERS: u8 = 8;
+    const CONTRACTS: u8 = 3;
+    const KEYS: u8 = 136;
+    let mut world = blocks::world();
+    // In an order that is not that of the numbers.
+    let address = |n: u8| {
+        let mut address = Address::repeat_byte(0xee);
+        address[8 + usize::from(n % 12)] = n;
+        address
+    };
+    let key = |n: u8| {
+        let mut key = [0xee; 32];
+        key[8 + usize::from(n % 24)] = n;
+        key
+    };
+    let (contract, stranger) =
+        (|n: u8| address(SENDERS + n % CONTRACTS), |n: u8| address(SENDERS + CONTRACTS + n % 40));
+    (0..SENDERS).for_each(|n| world.state.insert(address(n), 0, U256::from(ETHER), Bytes::new()));
+    let code = world.state.codes[&world.state.accounts[&COUNTER].0.code_hash].clone();
+    (0..CONTRACTS).for_each(|n| world.state.insert(contract(n), 1, U256::ZERO, code.clone()));
+    // One contract has so many of the slots that several workers sort them.
+    let mut calls: Vec<_> = (0..KEYS).map(|n| (contract(0), 0, key(n).into())).collect();
+    for n in 0..24 {
+        calls.push((contract(n), 0, key(n).into()));
+        calls.push((BALANCER, 0, word(stranger(n))));
+        calls.push((stranger(n / 2), 1, Bytes::new()));
+    }
+    Dice(0).shuffle(&mut calls);
+    let senders = (0..).flat_map(|nonce| (0..SENDERS).map(move |n| (n, nonce)));
+    let call = |((to, value, data), (n, nonce)): ((_, _, Bytes), _)| {
+        Draft::new(address(n), nonce, to).value(value).data(data).gas(60_000).type_2()
+    };
+    let outcome = agreed(&world, calls.into_iter().zip(senders).map(call).collect());
+    assert!(outcome.skipped.is_empty() && outcome.receipts.iter().all(|receipt| receipt.success));
+    // Sequential execution sorts in the same way, so that agreeing is not enough.
+    let list = &outcome.access_list;
+    assert!(list.accounts().is_sorted_by(|a, b| a.address() < b.address()));
+    for account in list.accounts() {
+        assert!(account.storage_changes().is_sorted_by(|a, b| a.slot < b.slot), "{}", account.address());
+    }
+    assert_eq!(list.account(&contract(0)).map(|account| account.storage_changes().len()), Some(KEYS.into()));
+    for n in 0..KEYS {
+        let times = if n < 24 && n % CONTRACTS == 0 { 2 } else { 1 };
+        let slot = U256::from_be_bytes(key(n));
+        assert_eq!(outcome.changes.accounts[&contract(0)].storage[&slot], U256::from(times), "slot {n}");
+    }
 }
 
 /// A state that breaks when it is asked for one account.
@@ -522,136 +631,4 @@ fn what_comes_before_the_transfers_counts_for_them() {
     txs.push(transfer(poor, 0, user(3), 5));
     txs.push(transfer(user(3), 0, poor, 5));
     assert!(settled(&world, txs, "paid before"));
-}
-
-/// Every way in which a list can be wrong.
-fn falsified(list: &BlockAccessList) -> Vec<(&'static str, BlockAccessList)> {
-    let list: Vec<AccountChanges> = list.into();
-    let at = |address| list.iter().position(|account| account.address == address).expect("it is in the list");
-    let (payer, counter) = (at(user(0)), at(COUNTER));
-    let changed = |change: &dyn Fn(&mut Vec<AccountChanges>)| {
-        let mut list = list.clone();
-        change(&mut list);
-        BlockAccessList::from(list)
-    };
-    vec![
-        ("nothing", BlockAccessList::default()),
-        (
-            "an account is missing",
-            changed(&|list| {
-                list.remove(payer);
-            }),
-        ),
-        ("a balance is wrong", changed(&|list| list[payer].balance_changes[0].post_balance += U256::from(1))),
-        ("a nonce is wrong", changed(&|list| list[payer].nonce_changes[0].new_nonce += 1)),
-        (
-            "a change is missing",
-            changed(&|list| {
-                list[payer].balance_changes.remove(0);
-            }),
-        ),
-        ("a slot is wrong", changed(&|list| list[counter].storage_changes[0].changes[0].new_value += U256::from(1))),
-        (
-            "a slot is missing",
-            changed(&|list| {
-                list[counter].storage_changes.remove(0);
-            }),
-        ),
-        ("a read is padded", changed(&|list| list[counter].storage_reads.push(U256::from(77)))),
-        (
-            "an account is padded",
-            changed(&|list| {
-                list.extend(list.first().cloned().map(|mut account| {
-                    account.address = Address::repeat_byte(0xff);
-                    account
-                }))
-            }),
-        ),
-        (
-            "a change is padded",
-            changed(&|list| {
-                let again = list[payer].balance_changes[0].clone();
-                list[payer].balance_changes.push(again);
-            }),
-        ),
-        ("accounts are out of order", changed(&|list| list.swap(payer, counter))),
-        (
-            "an account is there twice",
-            changed(&|list| {
-                let again = list[payer].clone();
-                list.insert(payer, again);
-            }),
-        ),
-        (
-            "a change changes nothing",
-            changed(&|list| {
-                let mut again = list[payer].nonce_changes.last().cloned().expect("a sender has some");
-                again.block_access_index = BlockAccessIndex::new(24);
-                list[payer].nonce_changes.push(again);
-            }),
-        ),
-        (
-            "a change is after the last transaction",
-            changed(&|list| {
-                let mut more = list[payer].balance_changes.last().cloned().expect("a sender has some");
-                more.block_access_index = BlockAccessIndex::new(25);
-                more.post_balance += U256::from(1);
-                list[payer].balance_changes.push(more);
-            }),
-        ),
-        (
-            "a change comes too early",
-            changed(&|list| {
-                let change = &mut list[payer].nonce_changes[1];
-                change.block_access_index = BlockAccessIndex::new(change.block_access_index.get() - 1);
-            }),
-        ),
-        ("changes are out of order", changed(&|list| list[payer].balance_changes.swap(0, 1))),
-        (
-            "a slot changes and is read",
-            changed(&|list| {
-                let slot = list[counter].storage_changes[0].slot;
-                list[counter].storage_reads.push(slot);
-                list[counter].storage_reads.sort_unstable();
-            }),
-        ),
-        (
-            "a slot that changes never changes",
-            changed(&|list| {
-                list[counter].storage_changes.push(SlotChanges::new(U256::MAX, Vec::new()));
-            }),
-        ),
-        (
-            "an account is given code",
-            changed(&|list| {
-                list[payer].code_changes.push(CodeChange::new(BlockAccessIndex::new(3), Bytes::from_static(&[0])));
-            }),
-        ),
-    ]
-}
-
-#[test]
-fn wrong_missing_and_padded_lists_are_refused() {
-    let world = blocks::world();
-    let count = |n: u8| Draft::new(user(n % 4), u64::from(n / 4), COUNTER).data([n % 3; 32]).gas(60_000).type_2();
-    let input = world.input((0..24).map(count).collect());
-    let expected = execute_block(&world.config, &world.parent, &input, &world.state).unwrap();
-    let plan = Plan::new(&world.config, &world.parent, &input).unwrap();
-    let executor = threads();
-    let right = access_list_hash(&expected.access_list);
-    for (what, list) in falsified(&expected.access_list) {
-        let given = access_list_hash(&list);
-        assert_eq!(
-            executor.execute_from_list(&plan, &world.state, list.clone(), right),
-            Err(Error::ListHash { given, committed: right }),
-            "{what}"
-        );
-        // Somebody made a block around it.
-        assert_eq!(
-            executor.execute_from_list(&plan, &world.state, list, given),
-            Err(Error::WrongList { made: right, committed: given }),
-            "{what}"
-        );
-    }
-    assert_eq!(executor.execute_from_list(&plan, &world.state, expected.access_list.clone(), right), Ok(expected));
 }

@@ -1,9 +1,13 @@
-//! The scheduler of a block under thousands of schedules: it ends under each, and with the outcome of sequential execution.
+//! The scheduler of a block under thousands of schedules: it ends under each, and with the outcome of sequential execution. So does a block
+//! from its access list (`lists`), and jobs beside blocks are done in order (`jobs`).
 //!
-//! `block.rs` and `closing.rs` are compiled here once more, with the locks and atomics of a model that runs one thread at a time and switches where a
-//! seed says. A failure prints what replays it. The model knows deadlocks and any order of steps, but not weak memory: each atomic is
+//! What works on blocks is compiled here once more, with the locks and atomics of a model that runs one thread at a time and switches where
+//! a seed says. A failure prints what replays it. The model knows deadlocks and any order of steps, but not weak memory: each atomic is
 //! taken as sequentially consistent.
 
+#[path = "../src/beside.rs"]
+#[allow(dead_code, unreachable_pub, reason = "only what gives and does jobs is driven here")]
+mod beside;
 #[path = "../src/block.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only what works on a block is driven here")]
 mod block;
@@ -14,8 +18,11 @@ mod closing;
 #[allow(dead_code, unreachable_pub, reason = "only what estimates need is used here")]
 mod cut;
 #[path = "../src/estimate.rs"]
-#[allow(dead_code, unreachable_pub, reason = "only its clock is used here")]
+#[allow(dead_code, unreachable_pub, reason = "only its clock and its lessons are used here")]
 mod estimate;
+#[path = "../src/list.rs"]
+#[allow(dead_code, unreachable_pub, reason = "only what works on a block is driven here")]
+mod list;
 #[path = "../src/order.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only what a block needs is used here")]
 mod order;
@@ -24,25 +31,16 @@ mod vectors;
 #[path = "../../stf/tests/world/mod.rs"]
 mod world;
 
-/// What those files share between threads, as a model has it.
-mod sync {
-    use std::time::Instant;
+#[path = "schedules/crew.rs"]
+mod crew;
+#[path = "schedules/jobs.rs"]
+mod jobs;
+#[path = "schedules/lists.rs"]
+mod lists;
+#[path = "schedules/sync.rs"]
+mod sync;
 
-    pub(crate) use std::sync::OnceLock;
-
-    pub(crate) use shuttle::{
-        hint::spin_loop,
-        sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, atomic},
-        thread::yield_now,
-    };
-
-    /// Everybody sleeps soon: there is no clock in the model, and who looks for long only looks again.
-    pub(crate) fn is_long(_: Instant) -> bool {
-        true
-    }
-}
-
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use block::{Block, Worker};
@@ -50,7 +48,7 @@ use closing::Closing;
 use order::Runs;
 use shuttle::{
     Config, Runner,
-    scheduler::{PctScheduler, RandomScheduler},
+    scheduler::{PctScheduler, RandomScheduler, Scheduler},
 };
 use sluice_stf::{
     Error, Plan, Workspace,
@@ -131,6 +129,11 @@ impl StateRead for Failing<'_> {
 /// In which order runs are claimed.
 type Order = fn(usize) -> Vec<usize>;
 
+/// Runs of this length.
+fn ranges(transactions: usize, run_length: usize) -> Vec<Range<usize>> {
+    (0..transactions).step_by(run_length).map(|start| start..(start + run_length).min(transactions)).collect()
+}
+
 /// Executes a block in runs of this length, on threads of the model. As the executor does it.
 fn execute<S: StateRead + Sync>(
     (world, input, state): (&World, &BlockInput, &S),
@@ -140,8 +143,7 @@ where
     S::Error: Send,
 {
     let plan = Plan::new(&world.config, &world.parent, input).expect("it follows the parent");
-    let runs: Vec<Range<usize>> =
-        (0..plan.len()).step_by(run_length).map(|start| start..(start + run_length).min(plan.len())).collect();
+    let runs = ranges(plan.len(), run_length);
     let waits = (0..runs.len()).map(|run| run % 3 == 1).collect();
     let runs = Runs { order: order(runs.len()), ranges: runs, waits };
     let block = Block::new(&plan, runs, Committer::new(&plan, threads, LedgerMemory::default()));
@@ -175,23 +177,23 @@ where
 }
 
 /// Under all schedulers, with two threads and with three.
-fn under_all_schedules(run_length: usize, check: impl Fn(usize, usize) + Send + Sync + 'static) {
-    let check = std::sync::Arc::new(check);
+fn under_all_schedules(check: impl Fn(usize) + Send + Sync + 'static) {
+    let check = Arc::new(check);
     for threads in [2, 3] {
-        let config = || {
-            let mut config = Config::default();
-            config.stack_size = STACK_BYTES;
-            config
+        let run = || {
+            let check = Arc::clone(&check);
+            move || check(threads)
         };
-        let run = |check: &std::sync::Arc<_>| {
-            let check: std::sync::Arc<dyn Fn(usize, usize) + Send + Sync> = std::sync::Arc::clone(check) as _;
-            move || check(threads, run_length)
-        };
-        let random = RandomScheduler::new_from_seed(SEED, SCHEDULES);
-        Runner::new(random, config()).run(run(&check));
-        let priorities = PctScheduler::new_from_seed(SEED, PRIORITY_CHANGES, SCHEDULES);
-        Runner::new(priorities, config()).run(run(&check));
+        under(RandomScheduler::new_from_seed(SEED, SCHEDULES), run());
+        under(PctScheduler::new_from_seed(SEED, PRIORITY_CHANGES, SCHEDULES), run());
     }
+}
+
+/// Under one scheduler.
+fn under(scheduler: impl Scheduler + 'static, check: impl Fn() + Send + Sync + 'static) {
+    let mut config = Config::default();
+    config.stack_size = STACK_BYTES;
+    Runner::new(scheduler, config).run(check);
 }
 
 /// Every schedule of these transactions has the outcome of sequential execution.
@@ -204,7 +206,7 @@ fn equals_sequential_in(order: Order, run_length: usize, transactions: Vec<Input
     let world = world();
     let sequential = world.run(transactions.clone());
     let (input, expected) = (world.input(transactions), sequential.clone());
-    under_all_schedules(run_length, move |threads, run_length| {
+    under_all_schedules(move |threads| {
         let outcome = execute((&world, &input, &world.state), (threads, run_length, order));
         assert_eq!(outcome.expect("a map does not fail"), expected);
     });
@@ -268,7 +270,7 @@ fn an_invalid_transaction_in_the_middle() {
 #[test]
 fn a_failing_read_stops_the_block_and_everybody() {
     for failing in [0, 9, 50, 59] {
-        under_all_schedules(1, move |threads, run_length| {
+        under_all_schedules(move |threads| {
             let world = world();
             let transactions = (0..60).map(|n| match n {
                 n if n == failing => Draft::new(user(n), 0, UNREADABLE).value(1).gas(21_000).type_2(),
@@ -276,8 +278,8 @@ fn a_failing_read_stops_the_block_and_everybody() {
             });
             let input = world.input(transactions.collect());
             let in_order: Order = |count| (0..count).collect();
-            let error = execute((&world, &input, &Failing(&world.state)), (threads, run_length, in_order))
-                .expect_err("a read fails");
+            let error =
+                execute((&world, &input, &Failing(&world.state)), (threads, 1, in_order)).expect_err("a read fails");
             assert!(matches!(error, Error::State(Unreadable)), "{error:?}");
         });
     }

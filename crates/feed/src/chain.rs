@@ -1,6 +1,6 @@
 //! The chain as far as it is certified, and what waits above it for a certificate. Synchronous: it decides, and others act.
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use sluice_types::{Certificate, Height, OrderedBlock};
 
 use crate::{Contradiction, Error, message::Arrived};
@@ -9,6 +9,9 @@ use crate::{Contradiction, Error, message::Arrived};
 pub const CERTIFICATE_BLOCKS_MAX: usize = 256;
 /// Most bytes of transactions in blocks that wait for a certificate.
 pub const WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// Most bytes of access lists of such blocks. Others are not kept: blocks are executed without.
+pub const WAITING_LISTS_BYTES_MAX: usize = 64 << 20;
 
 /// The block on which a feed begins: the last that the application has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +34,20 @@ pub(crate) struct Chain {
     /// From a peer, each on the one before. The first is above the tip, or in its place.
     waiting: Vec<Arrived>,
     waiting_bytes: usize,
+    waiting_lists_bytes: usize,
     next: Height,
 }
 
 impl Chain {
     pub(crate) const fn new(tip: Start) -> Self {
-        Self { tip, certificate: None, waiting: Vec::new(), waiting_bytes: 0, next: tip.height.next() }
+        Self {
+            tip,
+            certificate: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            waiting_lists_bytes: 0,
+            next: tip.height.next(),
+        }
     }
 
     /// The height of the last certified block.
@@ -48,7 +59,7 @@ impl Chain {
     /// has taken it from somebody, so that two peers who differ are found out.
     pub(crate) fn restart(&mut self) -> Height {
         self.waiting.clear();
-        self.waiting_bytes = 0;
+        (self.waiting_bytes, self.waiting_lists_bytes) = (0, 0);
         self.next = if self.certificate.is_some() { self.tip.height } else { self.tip.height.next() };
         self.next
     }
@@ -56,8 +67,8 @@ impl Chain {
     /// Takes a block from a peer. Answers the certificate that, if it holds, decides this block and all that wait.
     ///
     /// Errors: those for which a peer is left.
-    pub(crate) fn take(&mut self, arrived: Arrived) -> Result<Option<Certificate>, Error> {
-        let Arrived { block, hash, certificate } = &arrived;
+    pub(crate) fn take(&mut self, mut arrived: Arrived) -> Result<Option<Certificate>, Error> {
+        let Arrived { block, hash, certificate, access_list } = &mut arrived;
         let (height, hash) = (block.height, *hash);
         if height != self.next {
             return Err(Error::Gap { expected: self.next, got: height });
@@ -80,6 +91,9 @@ impl Chain {
         check_reach(block, certificate)?;
         let bytes: usize = block.sections.iter().flat_map(|section| &section.transactions).map(|tx| tx.len()).sum();
         self.waiting_bytes += bytes;
+        let room = WAITING_LISTS_BYTES_MAX - self.waiting_lists_bytes;
+        *access_list = access_list.take().filter(|list| list.len() <= room);
+        self.waiting_lists_bytes += access_list.as_ref().map_or(0, |list| list.len());
         self.next = height.next();
         self.waiting.push(arrived);
         let from = self.waiting[0].block.height;
@@ -106,10 +120,14 @@ impl Chain {
         &self.waiting.last().expect("a block was just taken").block
     }
 
-    /// All that wait, now that the certificate holds. The last of them becomes the tip.
+    /// All that wait, with their access lists, now that the certificate holds. The last of them becomes the tip.
     ///
     /// Errors: [`Error::Contradiction`].
-    pub(crate) fn decide(&mut self, certificate: &Certificate, peer: &str) -> Result<Vec<OrderedBlock>, Error> {
+    pub(crate) fn decide(
+        &mut self,
+        certificate: &Certificate,
+        peer: &str,
+    ) -> Result<Vec<(OrderedBlock, Option<Bytes>)>, Error> {
         let first = self.waiting.first().expect("a block was just taken");
         let theirs = if first.block.height == self.tip.height { first.hash } else { first.block.parent };
         if let Some(ours) = self.tip.hash.filter(|ours| *ours != theirs) {
@@ -125,8 +143,8 @@ impl Chain {
         let last = self.waiting.last().expect("a block was just taken");
         self.tip = Start { height: last.block.height, hash: Some(last.hash), epoch: last.block.epoch };
         self.certificate = Some(certificate.clone());
-        self.waiting_bytes = 0;
-        Ok(self.waiting.drain(..).map(|arrived| arrived.block).collect())
+        (self.waiting_bytes, self.waiting_lists_bytes) = (0, 0);
+        Ok(self.waiting.drain(..).map(|arrived| (arrived.block, arrived.access_list)).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use alloy_primitives::Bytes;
 use sluice_ordering::Event;
 use sluice_types::{Certificate, Height, OrderedBlock};
 use tokio::{
@@ -35,11 +36,15 @@ impl Flight {
     }
 
     /// Hands a block over, when there is room.
-    pub(crate) async fn finalize(&mut self, block: OrderedBlock, certificate: Certificate) -> Result<(), Error> {
+    pub(crate) async fn finalize(
+        &mut self,
+        (block, access_list): (OrderedBlock, Option<Bytes>),
+        certificate: Certificate,
+    ) -> Result<(), Error> {
         self.make_room().await?;
         let (done, durable) = oneshot::channel();
         let height = block.height;
-        self.tell(Event::Finalized { block, certificate, done }).await?;
+        self.tell(Event::Finalized { block, certificate, access_list, done }).await?;
         self.blocks.push_back((height, durable));
         Ok(())
     }

@@ -12,6 +12,8 @@
 //! decides all below it: a block waits until a certificate that holds is of it or of one above. A peer that says something wrong, or
 //! nothing for too long, is left for the next. When the application is slow the socket is not read, which makes the peer wait.
 //!
+//! A peer may say with a block what it does, as an access list. That is handed on as it came: whoever executes need not believe it.
+//!
 //! What it deliberately does not do: it proposes nothing, votes on nothing and stores nothing; it does not look inside a block beyond
 //! height, parent and epoch; it does not know who may sign, which a [`Verifier`] says.
 //!
@@ -36,7 +38,7 @@ mod service;
 mod tests;
 mod verifier;
 
-pub use chain::{CERTIFICATE_BLOCKS_MAX, Start, WAITING_BYTES_MAX};
+pub use chain::{CERTIFICATE_BLOCKS_MAX, Start, WAITING_BYTES_MAX, WAITING_LISTS_BYTES_MAX};
 pub use config::{Config, Peer, STALL_MS_DEFAULT};
 pub use error::{Contradiction, Error};
 pub use flight::IN_FLIGHT_MAX;

@@ -4,7 +4,7 @@ use alloy_primitives::{B256, Bytes, U64};
 use alloy_rlp::Decodable;
 use serde::Deserialize;
 use serde_json::json;
-use sluice_types::{Certificate, Height, OrderedBlock};
+use sluice_types::{ACCESS_LIST_BYTES_MAX, Certificate, Height, OrderedBlock};
 
 use crate::{CERTIFICATE_BLOCKS_MAX, Error};
 
@@ -12,8 +12,8 @@ use crate::{CERTIFICATE_BLOCKS_MAX, Error};
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of a proof. That of a committee has less than 200.
 pub const PROOF_BYTES_MAX: usize = 4 << 10;
-/// Most bytes of a message: block and proof in hexadecimal, and what is around them.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 2 * (BLOCK_BYTES_MAX + PROOF_BYTES_MAX) + 4_096;
+/// Most bytes of a message: block, proof and access list in hexadecimal, and what is around them.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 2 * (BLOCK_BYTES_MAX + PROOF_BYTES_MAX + ACCESS_LIST_BYTES_MAX) + 4_096;
 /// How much of a peer's own words is repeated.
 const WORDS_CHARS_MAX: usize = 300;
 
@@ -23,6 +23,8 @@ pub(crate) struct Arrived {
     pub(crate) block: OrderedBlock,
     pub(crate) hash: B256,
     pub(crate) certificate: Certificate,
+    /// What the peer says of what the block does. Nobody looks into it here.
+    pub(crate) access_list: Option<Bytes>,
 }
 
 /// Something that a peer says.
@@ -57,6 +59,7 @@ struct WireBlock {
     height: U64,
     ordered: Bytes,
     certificate: WireCertificate,
+    access_list: Option<Bytes>,
 }
 
 #[derive(Deserialize)]
@@ -68,9 +71,9 @@ struct WireCertificate {
     proof: Bytes,
 }
 
-/// The request for all blocks from a height on.
+/// The request for all blocks from a height on, with access lists.
 pub(crate) fn request(from: Height) -> String {
-    let params = json!(["certifiedBlocks", { "fromHeight": format!("{:#x}", from.0) }]);
+    let params = json!(["certifiedBlocks", { "fromHeight": format!("{:#x}", from.0), "accessLists": true }]);
     json!({ "jsonrpc": "2.0", "id": 1, "method": "rollup_subscribe", "params": params }).to_string()
 }
 
@@ -86,14 +89,17 @@ pub(crate) fn read(text: &str) -> Result<Said, Error> {
     }
 }
 
-fn arrived(WireBlock { height, ordered, certificate }: WireBlock) -> Result<Arrived, Error> {
+fn arrived(WireBlock { height, ordered, certificate, access_list }: WireBlock) -> Result<Arrived, Error> {
     let bad = |reason: String| Error::Malformed(format!("height {height}: {reason}"));
     let block = block(&ordered).map_err(bad)?;
     if block.height.0 != height.to::<u64>() {
         return Err(bad(format!("the block says height {}", block.height)));
     }
     let certificate = certificate.read().map_err(bad)?;
-    Ok(Arrived { hash: block.hash(), block, certificate })
+    if let Some(bytes) = access_list.as_ref().map(|list| list.len()).filter(|bytes| *bytes > ACCESS_LIST_BYTES_MAX) {
+        return Err(bad(format!("the access list has {bytes} bytes; at most {ACCESS_LIST_BYTES_MAX} are taken")));
+    }
+    Ok(Arrived { hash: block.hash(), block, certificate, access_list })
 }
 
 impl WireCertificate {

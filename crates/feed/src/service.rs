@@ -121,8 +121,8 @@ impl<V: Verifier> Feed<V> {
     async fn take(&mut self, arrived: Arrived, peer: &Peer) -> Result<(), Error> {
         let Some(certificate) = self.chain.take(arrived)? else { return Ok(()) };
         self.verify(&certificate).await?;
-        for block in self.chain.decide(&certificate, &peer.to_string())? {
-            self.flight.finalize(block, certificate.clone()).await?;
+        for (block, access_list) in self.chain.decide(&certificate, &peer.to_string())? {
+            self.flight.finalize((block, access_list), certificate.clone()).await?;
             metrics::counter!("feed_blocks_total").increment(1);
         }
         metrics::gauge!("feed_height").set(self.chain.height().0 as f64);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
 use sluice_types::{Certificate, Height, OrderedBlock};
 use tokio::sync::{Notify, oneshot};
 
@@ -66,6 +66,9 @@ pub enum Event {
         block: OrderedBlock,
         /// Proof of the decision: of this block, or of one above, which decides this one too.
         certificate: Certificate,
+        /// RLP of the access list of the L2 block that comes of it, from who has executed it and need not be believed. It only makes
+        /// executing quicker. `None` from engines that decide before anybody executes.
+        access_list: Option<Bytes>,
         /// To be sent when the block is durable. Dropping it unsent stops the engine.
         done: oneshot::Sender<()>,
     },

@@ -169,7 +169,7 @@ impl InFlight {
     ) -> Result<(), Error> {
         let (done, durable) = oneshot::channel();
         let height = block.height;
-        let sent = events.send(Event::Finalized { block, certificate, done }).await;
+        let sent = events.send(Event::Finalized { block, certificate, access_list: None, done }).await;
         sent.map_err(|_| Error::ApplicationGone("storing a finalised block"))?;
         self.0.push_back((height, durable));
         Ok(())

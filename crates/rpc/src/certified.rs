@@ -11,7 +11,7 @@ use jsonrpsee::{
 };
 use serde::Deserialize;
 use serde_json::{json, value::to_raw_value};
-use sluice_types::{Height, L2Number};
+use sluice_types::{ACCESS_LIST_BYTES_MAX, Height, L2Number, OrderedBlock};
 use tokio::time::Instant;
 
 use crate::{
@@ -27,11 +27,14 @@ const WAITING_MAX: usize = 16;
 /// Pause before it is looked at again how many wait.
 const WAITING_PAUSE: Duration = Duration::from_millis(2);
 
-/// Where to begin, as a quantity or a number.
+/// What is wanted.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct From {
+struct Wanted {
+    /// Where to begin, as a quantity or a number.
     from_height: AnyNumber,
+    #[serde(default)]
+    access_lists: bool,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +44,8 @@ enum AnyNumber {
     Plain(u64),
 }
 
-fn first_height(params: &Params<'_>) -> Result<Height, Failure> {
+/// The first height, and whether access lists are wanted, too.
+fn wanted(params: &Params<'_>) -> Result<(Height, bool), Failure> {
     let mut arguments = Arguments::read(params)?;
     let name: String = arguments.required()?;
     if name != "certifiedBlocks" {
@@ -50,7 +54,7 @@ fn first_height(params: &Params<'_>) -> Result<Height, Failure> {
             "no \"{shown}\" subscription in rollup namespace; there is certifiedBlocks"
         )));
     }
-    let From { from_height } = arguments.required()?;
+    let Wanted { from_height, access_lists } = arguments.required()?;
     arguments.end()?;
     let height = match from_height {
         AnyNumber::Quantity(height) => height.to(),
@@ -59,30 +63,32 @@ fn first_height(params: &Params<'_>) -> Result<Height, Failure> {
     if height == 0 {
         return Err(Failure::params("nothing is ordered at height 0; give 1 or more"));
     }
-    Ok(Height(height))
+    Ok((Height(height), access_lists))
 }
 
-/// `rollup_subscribe("certifiedBlocks", {fromHeight})`: pushes `{height, ordered, certificate: {height, blockHash, scheme, proof}}` for
-/// every height from the given one on, in order, as it is stored here. `ordered` is the RLP of the ordered block; the certificate is
-/// of that block, or of one above that comes later. It ends with an error notification when a height is not here, or when the client
-/// is too slow.
+/// `rollup_subscribe("certifiedBlocks", {fromHeight, accessLists})`: pushes `{height, ordered, certificate: {height, blockHash, scheme,
+/// proof}}` for every height from the given one on, in order, as it is stored here. `ordered` is the RLP of the ordered block; the
+/// certificate is of that block, or of one above that comes later. Where `accessLists` is true, `accessList` is the RLP of the access list
+/// of the L2 block that came of it, from which it is executed quicker; it is left out where that is not known, is larger than
+/// [`ACCESS_LIST_BYTES_MAX`], or some of the block was skipped, of which a list does not tell. It ends with an error notification when a
+/// height is not here, or when the client is too slow.
 pub(crate) fn register(module: &mut RpcModule<Backend>) -> Result<(), RegisterMethodError> {
     module.register_subscription(
         "rollup_subscribe",
         "rollup_subscription",
         "rollup_unsubscribe",
         |params, pending, backend, _| async move {
-            let first: Result<Height, Failure> = async {
-                let first = first_height(&params)?;
+            let first: Result<(Height, bool), Failure> = async {
+                let (first, access_lists) = wanted(&params)?;
                 if first.0 <= backend.store.heads().executed.0 {
                     // So that what is not here is said in answer to the request.
-                    read(&backend, first).await?;
+                    read(&backend, first, false).await?;
                 }
-                Ok(first)
+                Ok((first, access_lists))
             }
             .await;
-            let first = match first {
-                Ok(first) => first,
+            let (first, access_lists) = match first {
+                Ok(wanted) => wanted,
                 Err(failure) => {
                     pending.reject(failure).await;
                     return Ok(());
@@ -92,7 +98,7 @@ pub(crate) fn register(module: &mut RpcModule<Backend>) -> Result<(), RegisterMe
             metrics::gauge!("rpc_subscriptions_count").increment(1);
             let ended = tokio::select! {
                 () = sink.closed() => Ok(()),
-                ended = push_all(&backend, &sink, first) => ended,
+                ended = push_all(&backend, &sink, (first, access_lists)) => ended,
             };
             metrics::gauge!("rpc_subscriptions_count").decrement(1);
             ended.map_err(|failure| {
@@ -105,13 +111,17 @@ pub(crate) fn register(module: &mut RpcModule<Backend>) -> Result<(), RegisterMe
 }
 
 /// Pushes until something ends it.
-async fn push_all(backend: &Arc<Backend>, sink: &SubscriptionSink, mut next: Height) -> Result<(), Failure> {
+async fn push_all(
+    backend: &Arc<Backend>,
+    sink: &SubscriptionSink,
+    (mut next, access_lists): (Height, bool),
+) -> Result<(), Failure> {
     let mut heads = backend.store.watch_heads();
     loop {
         while next.0 <= backend.store.heads().executed.0 {
             let wait_max = backend.config.limits.subscription_wait_max();
             wait_for_room(sink, next, wait_max).await?;
-            let message = read(backend, next).await?;
+            let message = read(backend, next, access_lists).await?;
             let sent = sink.send_timeout(message, wait_max).await;
             sent.map_err(|_| too_slow(next, wait_max))?;
             next = next.next();
@@ -139,7 +149,7 @@ fn too_slow(next: Height, wait_max: Duration) -> Failure {
 
 /// The message of one height. An ordered block is stored with the L2 block that came from it, and because one rollup is ordered
 /// alone, height and number are the same.
-async fn read(backend: &Arc<Backend>, height: Height) -> Result<SubscriptionMessage, Failure> {
+async fn read(backend: &Arc<Backend>, height: Height, access_lists: bool) -> Result<SubscriptionMessage, Failure> {
     let work = move |backend: &Backend| {
         let number = L2Number(height.0);
         let (block, certificate) = backend.store.ordered(number)?.ok_or_else(|| {
@@ -151,12 +161,28 @@ async fn read(backend: &Arc<Backend>, height: Height) -> Result<SubscriptionMess
         if block.height != height {
             return Err(Failure::internal(format!("block {number} came from ordered height {}", block.height)));
         }
-        let message = json!({
+        let mut message = json!({
             "height": quantity(height.0),
             "ordered": Bytes::from(alloy_rlp::encode(&block)),
             "certificate": certificate_view(&certificate),
         });
+        if access_lists && let Some(list) = access_list(backend, number, &block)? {
+            message["accessList"] = json!(list);
+        }
         Ok(to_raw_value(&message).expect("a block has a JSON form").into())
     };
     backend.run(Cost::Read, work).await
+}
+
+/// RLP of the access list of the block that came of an ordered one, if it says all that executing the latter does.
+fn access_list(backend: &Backend, number: L2Number, ordered: &OrderedBlock) -> Result<Option<Bytes>, Failure> {
+    let rollup = backend.store.config().rollup_id();
+    let section = ordered.sections.iter().find(|section| section.rollup == rollup);
+    let Some((sealed, section)) = backend.store.block(number)?.zip(section) else { return Ok(None) };
+    let executed = sealed.block.transactions.len() - sealed.block.inbox_transactions;
+    if executed != section.transactions.len() {
+        return Ok(None);
+    }
+    let list = backend.store.access_list(number)?.map(|list| list.to_rlp());
+    Ok(list.filter(|list| list.len() <= ACCESS_LIST_BYTES_MAX).map(Bytes::from))
 }

@@ -16,8 +16,9 @@
 //! `latest` but for `eth_getTransactionCount`, which counts the pool.
 //!
 //! What it deliberately does not do: it holds no keys and signs nothing; it keeps no chain data besides filters and the tree of
-//! messages to L1, both rebuilt when needed; there is no tracing, no `eth_simulateV1`, no overriding of block fields in calls, no
-//! authentication. Filters are the node's, not a connection's, and a restart forgets them.
+//! messages to L1, both rebuilt when needed, and no traces: for `debug_trace*`, transactions are executed again. There are no tracers in
+//! JavaScript, no `eth_simulateV1`, no overriding of block fields in calls, no authentication. Filters are the node's, not a connection's,
+//! and a restart forgets them.
 //!
 //! Invariants:
 //! - No request blocks an async thread, and every request has a limit in bytes, results, gas and time: see [`Limits`].

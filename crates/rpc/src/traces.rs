@@ -1,6 +1,7 @@
 //! What happened inside transactions: `debug_trace*`, with go-ethereum's tracers.
 //!
-//! A transaction is executed again, alone where the block's access list is stored; nobody keeps traces.
+//! A transaction is executed again: alone from the block's access list, where the stored one is what the header commits to, and else
+//! after those before it. Nobody keeps traces.
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
@@ -143,13 +144,12 @@ fn trace(backend: &Backend, sealed: &Arc<SealedBlock>, wanted: Range<usize>, opt
     let before = before.ok_or_else(|| Failure::server("genesis is not traceable"))?;
     let parent = backend.store.block(before)?.ok_or_else(Failure::header_not_found)?;
     let state = StateView::new(backend.store.state(before)?, None, backend.config.limits.request_time_max())?;
-    let (list, input) = (backend.store.access_list(sealed.number())?, sealed.input());
-    let block = TracedBlock {
-        config: backend.store.config(),
-        parent: &parent.block.header,
-        input: &input,
-        list: list.as_ref(),
-    };
+    // From the first on, there is nothing to leave out, so that a list would only cost.
+    let list = if wanted.start > 0 { backend.store.access_list(sealed.number())? } else { None };
+    let mut block = TracedBlock::new(backend.store.config(), &parent.block.header, sealed);
+    if list.as_ref().is_some_and(|list| !block.use_list(list)) {
+        tracing::warn!(block = %sealed.number(), "the stored access list is not the block's; tracing without it");
+    }
     let limits = Limits::new(backend);
     let traced = trace_block(&block, wanted, options.look()?, &limits.get(), &state)?;
     let shown = traced.iter().map(|TracedTransaction { receipt, output, trace }| {

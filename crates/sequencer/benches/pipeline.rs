@@ -1,5 +1,5 @@
-//! The block path of a node that is given decided blocks: recover senders, execute, state root, store. One block after another, and
-//! as many on their way as an engine allows; interleaved, each round on a new store.
+//! The block path of a node that is given decided blocks: recover senders, execute, state root, store. One block after another, as many
+//! on their way as an engine allows, and these with what a peer says that they do; interleaved, each round on a new store.
 //!
 //! `cargo bench -p sluice-sequencer --bench pipeline`; stores lie in the directory for temporary files, `TMPDIR` names another.
 
@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 static ALLOCATOR: sluice_memory::Allocator = sluice_memory::Allocator;
 
 const CHAIN_ID: u64 = 901;
+const SIDES: [&str; 3] = ["one after another", "overlapping", "from lists"];
 const ROUNDS: usize = 5;
 const BLOCKS: usize = 24;
 const BLOCK_TRANSACTIONS: usize = 1_500;
@@ -155,8 +156,14 @@ fn blocks(keys: &[SecretKey], genesis_hash: B256, origin: &L1Origin, config: &Ch
         .collect()
 }
 
-/// Time until the last block is durable, when so many may be on their way.
-async fn run(genesis: &Genesis, origin: &L1Origin, blocks: &[OrderedBlock], in_flight: usize) -> (Duration, B256) {
+/// Time until the last block is durable, when so many may be on their way, with these access lists, if any. Also gives the lists that were
+/// made.
+async fn run(
+    (genesis, origin): (&Genesis, &L1Origin),
+    blocks: &[OrderedBlock],
+    in_flight: usize,
+    lists: &[Bytes],
+) -> (Duration, B256, Vec<Bytes>) {
     let directory = tempfile::tempdir().expect("a directory");
     let store = Store::open(directory.path(), genesis).expect("a store");
     let block = L1Block { origin: origin.clone(), parent_hash: B256::ZERO };
@@ -169,7 +176,7 @@ async fn run(genesis: &Genesis, origin: &L1Origin, blocks: &[OrderedBlock], in_f
     let sequencer = tokio::spawn(sequencer.run(queue));
     let start = Instant::now();
     let mut waiting = VecDeque::new();
-    for block in blocks {
+    for (index, block) in blocks.iter().enumerate() {
         if waiting.len() == in_flight {
             let durable: oneshot::Receiver<()> = waiting.pop_front().expect("it is full");
             durable.await.expect("the block is sound");
@@ -177,7 +184,8 @@ async fn run(genesis: &Genesis, origin: &L1Origin, blocks: &[OrderedBlock], in_f
         let (done, durable) = oneshot::channel();
         let certificate =
             Certificate { height: block.height, block_hash: block.hash(), scheme: 0, proof: Bytes::from_static(&[1]) };
-        let event = Event::Finalized { block: block.clone(), certificate, done };
+        let event =
+            Event::Finalized { block: block.clone(), certificate, access_list: lists.get(index).cloned(), done };
         events.send(event).await.expect("it listens");
         waiting.push_back(durable);
     }
@@ -190,7 +198,11 @@ async fn run(genesis: &Genesis, origin: &L1Origin, blocks: &[OrderedBlock], in_f
     assert_eq!(head.block.transactions.len(), BLOCK_TRANSACTIONS, "all execute");
     drop(events);
     sequencer.await.expect("it ends with its engine");
-    (took, head.hash)
+    let made = (1..=blocks.len() as u64).map(|number| {
+        let list = store.access_list(L2Number(number)).expect("the store answers").expect("it is durable");
+        Bytes::from(list.to_rlp())
+    });
+    (took, head.hash, made.collect())
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -203,23 +215,31 @@ async fn main() {
         L1Origin { number: L1Number(1), hash: B256::repeat_byte(1), timestamp: 999_999, ..L1Origin::default() };
     let genesis_hash = Store::in_memory(&genesis).expect("a store").head_block().hash;
     let blocks = blocks(&keys, genesis_hash, &origin, &genesis.config);
-    let mut times = [Vec::new(), Vec::new()];
-    let mut hash = None;
+    let mut times = SIDES.map(|_| Vec::new());
+    let (_, hash, lists) = run((&genesis, &origin), &blocks, 1, &[]).await;
     for _ in 0..ROUNDS {
-        for (side, in_flight) in [1, IN_FLIGHT_MAX].into_iter().enumerate() {
-            let (took, made) = run(&genesis, &origin, &blocks, in_flight).await;
-            assert_eq!(*hash.get_or_insert(made), made, "the chain is the same");
+        for (side, (in_flight, lists)) in
+            [(1, &[][..]), (IN_FLIGHT_MAX, &[]), (IN_FLIGHT_MAX, &lists)].into_iter().enumerate()
+        {
+            let (took, made, _) = run((&genesis, &origin), &blocks, in_flight, lists).await;
+            assert_eq!(made, hash, "the chain is the same");
             times[side].push(took);
         }
     }
     let transactions = (BLOCKS * BLOCK_TRANSACTIONS) as f64;
     println!("{BLOCKS} blocks of {BLOCK_TRANSACTIONS} transfers, half ether and half ERC-20, to new accounts");
+    let bytes = |all: usize| all as f64 / transactions;
+    let ordered = blocks.iter().flat_map(|block| &block.sections[0].transactions).map(|raw| raw.len()).sum();
+    let listed = lists.iter().map(|list| list.len()).sum();
+    println!("bytes per transfer: {:.0} ordered, {:.0} in the access list", bytes(ordered), bytes(listed));
     times.iter_mut().for_each(|times| times.sort_unstable());
-    for (name, times) in ["one after another", "overlapping"].iter().zip(&times) {
+    for (name, times) in SIDES.iter().zip(&times) {
         let (median, minimum) = (times[times.len() / 2], times[0]);
         let per_second = transactions / median.as_secs_f64();
         println!("{name:>18}: median {median:>8.1?}  minimum {minimum:>8.1?}  {per_second:>7.0} tx/s");
     }
-    let ratio = |place: usize| times[0][place].as_secs_f64() / times[1][place].as_secs_f64();
-    println!("{:>18}: median {:.2}  minimum {:.2}", "ratio", ratio(ROUNDS / 2), ratio(0));
+    for (name, side) in SIDES.iter().zip(&times).skip(1) {
+        let ratio = |place: usize| times[0][place].as_secs_f64() / side[place].as_secs_f64();
+        println!("{name:>18}: median {:.2} times as fast  minimum {:.2}", ratio(ROUNDS / 2), ratio(0));
+    }
 }

@@ -8,11 +8,12 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256};
+use alloy_rlp::Decodable;
 use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise};
 use sluice_store::{Snapshot, Store};
 use sluice_types::{
-    BlockInput, InputTransaction, L1Origin, MessageIndex, OrderedBlock, Outcome, Skip, StateChanges, inbox_fits,
-    inbox_inputs,
+    BlockAccessList, BlockInput, InputTransaction, L1Origin, MessageIndex, OrderedBlock, Outcome, Skip, StateChanges,
+    inbox_fits, inbox_inputs,
 };
 
 use crate::{
@@ -53,7 +54,8 @@ pub(crate) fn execute(
 ) -> Result<Option<Executed>, Error> {
     let started = Instant::now();
     let (store, tip) = (&shared.store, shared.tip());
-    let Recovered { decided, transactions } = block;
+    let Recovered { mut decided, transactions } = block;
+    let list = decided.access_list.take().map(|list| move || decode_list(&list));
     let ordered = &decided.block;
     let hash = ordered.hash();
     if is_executed(&tip, ordered, hash)? {
@@ -65,8 +67,9 @@ pub(crate) fn execute(
     let before = tip.state(store)?;
     executor.cut_next(shown.hot.cuts(&input));
     shared.executing.store(true, Ordering::Relaxed);
-    let outcome =
-        timed("sequencer_execute_seconds", || executor.execute_ahead(store.config(), &tip.header, &input, &before));
+    let outcome = timed("sequencer_execute_seconds", || {
+        executor.execute_ahead_told(store.config(), &tip.header, (&input, list), &before)
+    });
     shared.executing.store(false, Ordering::Relaxed);
     let mut outcome = outcome.map_err(|error| Error::Execute { number, reason: error.to_string() })?;
     timed("sequencer_learn_seconds", || {
@@ -79,6 +82,17 @@ pub(crate) fn execute(
     let tip = tip.after(store, ordered, (&input, &outcome), executed);
     timed("sequencer_pool_seconds", || tell_pool(shared, tip, &changes, &input, &outcome));
     Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, started }))
+}
+
+/// The list, if nothing follows it.
+fn decode_list(mut bytes: &[u8]) -> Option<BlockAccessList> {
+    let list = BlockAccessList::decode(&mut bytes);
+    match &list {
+        Ok(_) if bytes.is_empty() => {}
+        Ok(_) => tracing::debug!("bytes follow a peer's access list; executing without"),
+        Err(error) => tracing::debug!(%error, "a peer's access list does not decode; executing without"),
+    }
+    list.ok().filter(|_| bytes.is_empty())
 }
 
 /// Moves the tip, and the pool with it.

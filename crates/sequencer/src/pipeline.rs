@@ -13,6 +13,7 @@ use std::{
     time::Instant,
 };
 
+use alloy_primitives::Bytes;
 use parking_lot::Mutex;
 use sluice_executor::Executor;
 use sluice_types::{Certificate, OrderedBlock};
@@ -51,6 +52,8 @@ pub(crate) enum Job {
 pub(crate) struct Decided {
     pub(crate) block: OrderedBlock,
     pub(crate) certificate: Certificate,
+    /// RLP of the L2 block's access list, as somebody says it is.
+    pub(crate) access_list: Option<Bytes>,
 }
 
 /// A block on its way, with whom to tell when it is durable.

@@ -66,7 +66,7 @@ impl Sealer {
         self.sealed.push_back((number, sealed.hash));
         *shared.sealed.lock() = (number, sealed.hash);
         let Outcome { receipts, changes, access_list, .. } = outcome;
-        let Decided { block, certificate } = decided;
+        let Decided { block, certificate, .. } = decided;
         let ordered = Some((block, certificate));
         let commit = BlockCommit { sealed, receipts, changes: changes.into(), trie, access_list, ordered };
         Ok(Sealed { commit, started })

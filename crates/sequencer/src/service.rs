@@ -141,11 +141,12 @@ impl Sequencer {
                     Request { height, parent, round, undecided, reason, epochs, origin_margin, beneficiary, now_ms };
                 self.send(Job::Propose { request, reply }).await?;
             }
-            Event::Finalized { block, certificate, done } => {
+            Event::Finalized { block, certificate, access_list, done } => {
                 if block.height == self.decided.height.next() {
                     self.decided = self.decided.after(&block, self.shared.store.config().rollup_id());
                 }
-                self.send(Job::Apply(Step { block: Some(Decided { block, certificate }), done })).await?;
+                let decided = Decided { block, certificate, access_list };
+                self.send(Job::Apply(Step { block: Some(decided), done })).await?;
             }
             Event::Verify { block, undecided, reply } => self.verify(block, undecided, reply),
             Event::Evidence(evidence) => {

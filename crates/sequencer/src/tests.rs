@@ -7,3 +7,4 @@ mod inbox;
 mod live;
 mod pipeline;
 mod rig;
+mod told;

@@ -85,7 +85,8 @@ impl Deliver {
     async fn hand_over(&self, block: &Block, certificate: Certificate) -> oneshot::Receiver<()> {
         let (done, durable) = oneshot::channel();
         let (height, block) = (block.ordered.height.0, block.ordered.clone());
-        self.link.send(Event::Finalized { block, certificate, done }, "handing over a decided block").await;
+        let event = Event::Finalized { block, certificate, access_list: None, done };
+        self.link.send(event, "handing over a decided block").await;
         self.link.set_handed_over(height);
         durable
     }

@@ -136,6 +136,11 @@ impl<'a> Plan<'a> {
         self.len() == 0
     }
 
+    /// How much gas its transactions may use together.
+    pub fn gas_limit(&self) -> u64 {
+        self.gas_limit
+    }
+
     /// How many transactions at its start come from L1.
     pub fn deposits(&self) -> usize {
         (0..self.len()).take_while(|index| self.sender(*index).is_none()).count()

@@ -5,7 +5,7 @@
 //! [`write_parent_hash`] adds to the outcome what the system call of EIP-2935 would have done.
 
 use alloc::vec::Vec;
-use core::slice;
+use core::{ops::Range, slice};
 
 use alloy_eips::eip2935::HISTORY_SERVE_WINDOW;
 use alloy_primitives::{B256, U256};
@@ -31,10 +31,33 @@ pub fn write_parent_hash(outcome: &mut Outcome, parent: (u64, B256), history: Ac
     outcome.access_list = with_parent_hash(&outcome.access_list, slot, differs.then_some(hash));
 }
 
+/// The list of such a block as it was before [`write_parent_hash`] added to it; `parent` is the number of the block before. `None` where
+/// the list does not say that the hash was written.
+///
+/// That a transaction read the slot, or did nothing with the account but load it, a list does not tell. Where one has, what this gives is
+/// not quite what they made.
+pub fn without_parent_hash(list: &BlockAccessList, parent: u64) -> Option<BlockAccessList> {
+    let slot = history_slot(parent);
+    let place = list.find(&HISTORY).ok()?;
+    let known = list.get(place)?;
+    let written = known.storage_changes().find(|written| written.slot == slot)?;
+    let (_, later) = written.changes.split_first().filter(|(first, _)| first.index == 0)?;
+    let mut changes: Vec<_> = known.storage_changes().filter(|written| written.slot != slot).collect();
+    if !later.is_empty() {
+        changes.push(SlotChanges { slot, changes: later });
+    }
+    let is_more = !changes.is_empty()
+        || !known.storage_reads().is_empty()
+        || !known.balance_changes().is_empty()
+        || !known.nonce_changes().is_empty()
+        || !known.code_changes().is_empty();
+    Some(with_history(list, place..place + 1, is_more.then(|| (changes, known.storage_reads().to_vec()))))
+}
+
 /// The list with the slot of the parent's hash, which was written before all transactions or is there already.
 fn with_parent_hash(list: &BlockAccessList, slot: U256, written: Option<U256>) -> BlockAccessList {
-    let (place, rest) = list.find(&HISTORY).map_or_else(|place| (place, place), |place| (place, place + 1));
-    let known = list.get(place).filter(|_| place < rest);
+    let places = list.find(&HISTORY).map_or_else(|place| place..place, |place| place..place + 1);
+    let known = list.get(places.start).filter(|_| !places.is_empty());
     let change = written.map(|value| Change { index: 0, value });
     let mut changes: Vec<_> = known.iter().flat_map(|account| account.storage_changes()).collect();
     let mut reads = known.map_or_else(Vec::new, |account| account.storage_reads().to_vec());
@@ -44,22 +67,34 @@ fn with_parent_hash(list: &BlockAccessList, slot: U256, written: Option<U256>) -
         Some(change) => changes.push(SlotChanges { slot, changes: slice::from_ref(change) }),
         None => reads.push(slot),
     }
-    changes.sort_unstable_by_key(|written| written.slot);
-    reads.sort_unstable();
+    with_history(list, places, Some((changes, reads)))
+}
+
+/// The list with other slots of the history contract, or without it. The contract is at the first of these places, or would be.
+fn with_history(
+    list: &BlockAccessList,
+    places: Range<usize>,
+    slots: Option<(Vec<SlotChanges<'_>>, Vec<U256>)>,
+) -> BlockAccessList {
+    let known = list.get(places.start).filter(|_| !places.is_empty());
     let mut with = BlockAccessList::default();
     with.reserve_for([list].into_iter());
-    with.append_accounts(list, 0..place);
-    for SlotChanges { slot, changes } in changes {
-        with.write(slot, |values| values.extend_from_slice(changes));
+    with.append_accounts(list, 0..places.start);
+    if let Some((mut changes, mut reads)) = slots {
+        changes.sort_unstable_by_key(|written| written.slot);
+        reads.sort_unstable();
+        for SlotChanges { slot, changes } in changes {
+            with.write(slot, |values| values.extend_from_slice(changes));
+        }
+        reads.into_iter().for_each(|read| with.read(read));
+        with.end_account(HISTORY, |balances, nonces, codes| {
+            let Some(account) = known else { return };
+            balances.extend_from_slice(account.balance_changes());
+            nonces.extend_from_slice(account.nonce_changes());
+            codes.extend_from_slice(account.code_changes());
+        });
     }
-    reads.into_iter().for_each(|read| with.read(read));
-    with.end_account(HISTORY, |balances, nonces, codes| {
-        let Some(account) = known else { return };
-        balances.extend_from_slice(account.balance_changes());
-        nonces.extend_from_slice(account.nonce_changes());
-        codes.extend_from_slice(account.code_changes());
-    });
-    with.append_accounts(list, rest..list.len());
+    with.append_accounts(list, places.end..list.len());
     with
 }
 
@@ -116,6 +151,12 @@ mod tests {
             with.insert(with.len() / 2, SLOT);
             assert_eq!(slots(&read).1, with);
             assert_eq!(slots(&read).0.len(), writes.len());
+
+            let without = without_parent_hash(&written, 5).expect("the hash was written");
+            // That a transaction read the slot, too, is not told.
+            assert_eq!(without == before, !reads.contains(&5));
+            assert_eq!(with_parent_hash(&without, SLOT, Some(hash.value)), written);
+            assert_eq!((without_parent_hash(&read, 5), without_parent_hash(&written, 6)), (None, None));
 
             for after in [&written, &read] {
                 let others = |list: &BlockAccessList| {

@@ -71,22 +71,43 @@ impl<S: BuildHasher> Index<S> {
 
 #[cfg(test)]
 mod tests {
+    use core::hash::{BuildHasherDefault, Hasher};
     use std::collections::HashMap;
 
     use alloy_primitives::U256;
-    use proptest::prelude::*;
+    use proptest::{prelude::*, test_runner::TestCaseError};
 
     use super::*;
     use crate::table::Place;
 
-    proptest! {
-        #[test]
-        fn every_key_leads_to_the_number_that_it_was_last_given(
-            steps in prop::collection::vec((0..200_u32, 0..3_u64, any::<bool>()), 1..1_000)
-        ) {
-            let (mut index, mut model) = (Index::<DefaultHashBuilder>::default(), HashMap::new());
-            let mut keys: Vec<Place> = Vec::new();
-            for (account, slot, replaces) in steps {
+    const ACCOUNTS: u32 = 200;
+    const SLOTS: u64 = 3;
+
+    /// Gives all keys the same hash, as whoever knows the hash function could choose them.
+    #[derive(Default)]
+    struct Same;
+
+    impl Hasher for Same {
+        fn finish(&self) -> u64 {
+            7
+        }
+        fn write(&mut self, _: &[u8]) {}
+    }
+
+    /// An account, a slot of it, and whether its number is replaced where it has one.
+    fn steps(most: usize) -> impl Strategy<Value = Vec<(u32, u64, bool)>> {
+        prop::collection::vec((0..ACCOUNTS, 0..SLOTS, any::<bool>()), 1..most)
+    }
+
+    fn check<S: BuildHasher + Default>(steps: Vec<(u32, u64, bool)>) -> Result<(), TestCaseError> {
+        let (mut index, mut model) = (Index::<S>::default(), HashMap::new());
+        let mut keys: Vec<Place> = Vec::new();
+        // The second time in what the first has left.
+        for _ in 0..2 {
+            index.clear();
+            model.clear();
+            prop_assert!(index.is_empty());
+            for &(account, slot, replaces) in &steps {
                 let key = Place(account, U256::from(slot));
                 let new = u32::try_from(keys.len()).expect("there are few");
                 keys.push(key);
@@ -101,13 +122,26 @@ mod tests {
                 }
             }
             let key_of = |number: u32| keys[number as usize];
-            for account in 0..200 {
-                for slot in 0..3 {
+            for account in 0..ACCOUNTS {
+                for slot in 0..SLOTS {
                     let number = model.get(&(account, slot)).copied();
                     prop_assert_eq!(index.get(&Place(account, U256::from(slot)), key_of), number);
                 }
             }
             prop_assert_eq!(index.len(), model.len());
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_leads_to_the_number_that_it_was_last_given(steps in steps(1_000)) {
+            check::<DefaultHashBuilder>(steps)?;
+        }
+
+        #[test]
+        fn keys_of_the_same_hash_are_told_apart(steps in steps(300)) {
+            check::<BuildHasherDefault<Same>>(steps)?;
         }
     }
 }

@@ -70,7 +70,7 @@ pub use call::{
 pub use codes::CODES_MAX;
 pub use error::{Error, EstimateError};
 pub use genesis::genesis;
-pub use history::{history_slot, write_parent_hash};
+pub use history::{history_slot, without_parent_hash, write_parent_hash};
 pub use index::Index;
 pub use trace::{
     AccountState, Frame, FrameKind, FrameLog, Look, States, Step, StepParts, Trace, TraceLimit, TraceLimits,

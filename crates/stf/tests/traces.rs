@@ -1,22 +1,28 @@
 //! What is seen of transactions that are executed again.
 
+#[path = "traces/falsified.rs"]
+mod falsified;
 mod vectors;
 mod world;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, convert::Infallible, ops::Range};
 
-use alloy_primitives::{Address, B256, Bytes, U256, bytes, fixed_bytes};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, bytes, fixed_bytes};
+use falsified::falsified;
 use sluice_stf::{
     CallEnv, CallRequest, Error, Frame, FrameKind, Look, Step, StepParts, Trace, TraceLimit, TraceLimits, TracedBlock,
     TracedTransaction, call, trace_block, trace_call,
 };
-use sluice_types::{BlockAccessList, DepositTransaction, InputTransaction, predeploys::FEE_VAULT};
+use sluice_types::{BlockAccessList, DepositTransaction, InputTransaction, SealedBlock, predeploys::FEE_VAULT};
 use world::{BENEFICIARY, BREAKER, Draft, READER, REVERTER, STORER, World, deposit, input_of, user};
 
 /// Stores 7 with [`STORER`], and asks [`REVERTER`], which it may not change anything in.
 const ASKER: Address = Address::repeat_byte(0x6a);
 /// Destroys itself for the second user.
 const LEAVER: Address = Address::repeat_byte(0x6b);
+/// Keeps a word that it is called with; without one, returns the word that it keeps and the balance of [`SAVER`].
+const KEEPER: Address = Address::repeat_byte(0x6d);
+const SAVER: Address = Address::repeat_byte(0x6e);
 const WHOLE: StepParts = StepParts { stack: true, memory: true, storage: true, return_data: true, steps_max: 0 };
 const CALLS: Look = Look::Calls { only_top: false, logs: true };
 const LOOKS: [Look; 4] = [CALLS, Look::Steps(WHOLE), Look::States, Look::Selectors];
@@ -27,17 +33,24 @@ fn asker() -> Bytes {
     [store.as_ref(), STORER.as_slice(), ask.as_ref(), REVERTER.as_slice(), &[0x5a, 0xfa, 0x50, 0x00]].concat().into()
 }
 
+fn keeper() -> Bytes {
+    let read = bytes!("36602857600054600052");
+    let keep = bytes!("5b600035600055");
+    [read.as_ref(), &[0x73], SAVER.as_slice(), &bytes!("3160205260406000f3"), &keep].concat().into()
+}
+
 fn world() -> World {
     let mut world = World::new();
     world.state.insert(ASKER, 1, U256::ZERO, asker());
     world.state.insert(LEAVER, 1, U256::from(5), [&[0x73], user(2).as_slice(), &[0xff]].concat().into());
+    world.state.insert(KEEPER, 1, U256::ZERO, keeper());
     world
 }
 
 /// Transactions of which each needs what those before it did.
 fn transactions() -> Vec<InputTransaction> {
     // Init code that returns two bytes of zeros as code.
-    let create = Draft::new(user(1), 0, alloy_primitives::TxKind::Create).data(bytes!("60026000f3")).type_2();
+    let create = Draft::new(user(1), 0, TxKind::Create).data(bytes!("60026000f3")).type_2();
     vec![
         input_of(deposit(user(9), STORER, 10, 3)),
         Draft::new(user(0), 0, STORER).data(B256::with_last_byte(1)).type_2(),
@@ -61,15 +74,36 @@ fn sorted(mut transactions: Vec<InputTransaction>) -> Vec<InputTransaction> {
 
 const IN_TIME: &dyn Fn() -> bool = &|| false;
 
+/// The block of these transactions, and its list.
+fn sealed(world: &World, transactions: Vec<InputTransaction>) -> (SealedBlock, BlockAccessList) {
+    let outcome = world.run(transactions.clone());
+    let parent_hash = world.parent.hash_slow();
+    let sealed = SealedBlock::seal(&world.config, parent_hash, world.input(transactions), &outcome, B256::ZERO);
+    (sealed, outcome.access_list)
+}
+
 fn trace(
     world: &World,
     list: Option<&BlockAccessList>,
-    wanted: std::ops::Range<usize>,
+    wanted: Range<usize>,
     look: Look,
     limits: TraceLimits<'_>,
-) -> Result<Vec<TracedTransaction>, Error<std::convert::Infallible>> {
-    let input = world.input(sorted(transactions()));
-    let block = TracedBlock { config: &world.config, parent: &world.parent, input: &input, list };
+) -> Result<Vec<TracedTransaction>, Error<Infallible>> {
+    let (sealed, _) = sealed(world, sorted(transactions()));
+    trace_sealed(world, (&sealed, list), wanted, look, limits)
+}
+
+fn trace_sealed(
+    world: &World,
+    (sealed, list): (&SealedBlock, Option<&BlockAccessList>),
+    wanted: Range<usize>,
+    look: Look,
+    limits: TraceLimits<'_>,
+) -> Result<Vec<TracedTransaction>, Error<Infallible>> {
+    let mut block = TracedBlock::new(&world.config, &world.parent, sealed);
+    if let Some(list) = list {
+        block.use_list(list);
+    }
     trace_block(&block, wanted, look, &limits, &world.state)
 }
 
@@ -94,6 +128,58 @@ fn alone_from_a_list_as_after_those_before_and_as_the_block_did() {
         // A list of another block is of no use and does no harm.
         let other = world.run(vec![Draft::new(user(0), 0, STORER).data(B256::with_last_byte(3)).type_2()]).access_list;
         assert_eq!(trace(&world, Some(&other), 0..count, look, PLENTY).unwrap(), in_order, "{look:?}");
+    }
+}
+
+/// Three transactions that change a slot, a balance and code, and two that only read them.
+fn changes_and_reads() -> Vec<InputTransaction> {
+    vec![
+        Draft::new(user(0), 0, KEEPER).data(B256::with_last_byte(5)).type_2(),
+        // Init code that returns two bytes of zeros as code.
+        Draft::new(user(1), 0, TxKind::Create).data(bytes!("60026000f3")).type_2(),
+        Draft::new(user(2), 0, SAVER).value(7).type_2(),
+        Draft::new(user(3), 0, KEEPER).type_2(),
+        Draft::new(user(4), 0, user(1).create(0)).type_2(),
+    ]
+}
+
+#[test]
+fn a_list_that_is_not_the_blocks_changes_nothing() {
+    let world = world();
+    let (sealed, right) = sealed(&world, changes_and_reads());
+    let is_used = |sealed: &SealedBlock, list| TracedBlock::new(&world.config, &world.parent, sealed).use_list(list);
+    assert!(is_used(&sealed, &right));
+    let lists = falsified(&right);
+    for look in LOOKS {
+        let in_order = trace_sealed(&world, (&sealed, None), 0..5, look, PLENTY).unwrap();
+        assert_eq!(in_order[3].output, [B256::with_last_byte(5), B256::with_last_byte(7)].concat());
+        for (what, list) in &lists {
+            assert!(!is_used(&sealed, list), "{what}");
+            for (index, expected) in in_order.iter().enumerate() {
+                let traced = trace_sealed(&world, (&sealed, Some(list)), index..index + 1, look, PLENTY).unwrap();
+                assert_eq!(traced, std::slice::from_ref(expected), "{what}, {look:?} of {index}");
+            }
+        }
+    }
+    for commitment in [Bytes::new(), [sealed.block.header.extra_data.as_ref(), &[0]].concat().into()] {
+        let mut other = sealed.clone();
+        other.block.header.extra_data = commitment;
+        assert!(!is_used(&other, &right), "no list has such a hash");
+    }
+}
+
+#[test]
+fn those_before_are_executed_only_without_the_blocks_list() {
+    let world = world();
+    let (sealed, right) = sealed(&world, changes_and_reads());
+    let expected = trace_sealed(&world, (&sealed, None), 3..4, CALLS, PLENTY);
+    // A short transaction does not ask whether it is late; whoever executes those before it does.
+    let late = TraceLimits { is_late: &|| true, ..PLENTY };
+    assert_eq!(trace_sealed(&world, (&sealed, Some(&right)), 3..4, CALLS, late), expected);
+    let wrong = falsified(&right);
+    for list in wrong.iter().map(|(_, list)| Some(list)).chain([None]) {
+        let traced = trace_sealed(&world, (&sealed, list), 3..4, CALLS, late);
+        assert_eq!(traced, Err(Error::Trace(TraceLimit::Late)));
     }
 }
 

@@ -13,7 +13,7 @@ mod rlp;
 #[cfg(test)]
 mod tests;
 
-pub use rlp::access_list_hash;
+pub use rlp::{ACCESS_LIST_BYTES_MAX, access_list_hash};
 
 /// What one thing became, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

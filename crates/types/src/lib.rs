@@ -31,7 +31,7 @@ mod rewards;
 mod state;
 mod transaction;
 
-pub use access_list::{AccessedAccount, BlockAccessList, Change, SlotChanges, access_list_hash};
+pub use access_list::{ACCESS_LIST_BYTES_MAX, AccessedAccount, BlockAccessList, Change, SlotChanges, access_list_hash};
 pub use batch::{BATCH_BLOBS_MAX, BatchBlock, BatchHeader, CommittedBatch};
 pub use block::{
     Block, BlockInput, InputTransaction, L1Origin, OrderedRoot, Outcome, SealedBlock, Skip, SkippedTransaction,

@@ -34,13 +34,16 @@ pub const PAIRER: Address = address!("00000000000000000000000000000000000d0009")
 /// Init code whose contract gives itself up to whomever its input names.
 pub const MORTAL: Bytes = bytes!("625f35ff5f526003601df3");
 /// Init code that gives itself up to the beneficiary before it is done.
-const STILLBORN: Bytes = bytes!("41ff");
+pub const STILLBORN: Bytes = bytes!("41ff");
+/// The same, after it has stored something.
+const REMORSE: Bytes = bytes!("60015f5541ff");
 /// Init code that stores something and reverts.
 const REGRET: Bytes = bytes!("60015f555f5ffd");
 /// Init code that stores something and deploys nothing.
 const EMPTY: Bytes = bytes!("60015f5500");
 
-/// The world, with the contracts above, a beneficiary that has money, and users with hardly any.
+/// The world, with the contracts above, in whose storage is something, a beneficiary that has money, users with hardly any, and money
+/// where contracts are created.
 pub fn world() -> World {
     let mut world = World::new();
     let wei = U256::from;
@@ -56,6 +59,23 @@ pub fn world() -> World {
         (PAIRER, bytes!("365f5f375f5f365f5f60085af15f5500")),
     ] {
         world.state.insert(contract, 1, wei(3), code);
+    }
+    let name = |address: Address| address.into_word().into();
+    let slots = [
+        (COUNTER, name(user(0)), 1),
+        (COUNTER, name(BENEFICIARY), 255),
+        (BALANCER, name(BENEFICIARY), ETHER),
+        (HASHER, name(Address::ZERO), 7),
+        (MISER, U256::ZERO, 3),
+        (PAIRER, U256::ZERO, 1),
+        (STORER, U256::ZERO, 7),
+        (READER, wei(7), 9),
+    ];
+    for (contract, slot, value) in slots {
+        world.state.accounts.get_mut(&contract).expect("it is there").1.insert(slot, wei(value));
+    }
+    for rich in [child(PHOENIX, 1, &MORTAL), child(FACTORY, 1, &STILLBORN), child(FACTORY, 1, &REMORSE)] {
+        world.state.insert(rich, 0, wei(5), Bytes::new());
     }
     world.state.insert(BENEFICIARY, 0, wei(ETHER), Bytes::new());
     // Enough for a transfer or two.
@@ -157,7 +177,7 @@ fn transaction(nonces: &mut Nonces, dice: &mut Dice) -> InputTransaction {
         Draft::new(from, nonce, to).gas(gas)
     };
     let value = dice.pick(&[0, 0, 1, 2, 1_000, 100_000_000]);
-    let init = dice.pick(&[&MORTAL, &MORTAL, &STILLBORN, &REGRET, &EMPTY]).clone();
+    let init = dice.pick(&[&MORTAL, &MORTAL, &STILLBORN, &REMORSE, &REGRET, &EMPTY]).clone();
     let salt = dice.byte(2);
     let name = word(someone(dice));
     match dice.roll(17) {

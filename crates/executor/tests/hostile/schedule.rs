@@ -1,14 +1,18 @@
 //! A scheduler of one thread: lanes and committer in an order that a seed decides, so that any interleaving can be replayed.
 #![allow(unreachable_pub, reason = "a module of one test")]
 
-use std::{collections::VecDeque, convert::Infallible, ops::Range};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    convert::Infallible,
+    ops::Range,
+};
 
 use sluice_stf::{
     Error, Plan, Workspace,
     engine::Reader,
-    lanes::{Bulk, Commit, Committer, Lane, LedgerMemory, Run},
+    lanes::{Bulk, Commit, Committer, Foresight, Lane, LedgerMemory, Run, ToldLane, put_together},
 };
-use sluice_types::Outcome;
+use sluice_types::{BlockAccessList, Outcome};
 
 use crate::vectors::MapState;
 
@@ -36,6 +40,12 @@ impl Dice {
 
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.roll(from.len())]
+    }
+
+    pub fn shuffle<T>(&mut self, things: &mut [T]) {
+        for last in (1..things.len()).rev() {
+            things.swap(last, self.roll(last + 1));
+        }
     }
 }
 
@@ -101,6 +111,49 @@ pub fn execute(plan: &Plan<'_>, state: &MapState, dice: &mut Dice) -> Result<(Ou
         }
     }
     Ok((committer.finish().0, held))
+}
+
+/// Executes a block from a list, its transactions in any order and on several lanes, as `dice` decide. `None` where something is not as
+/// the list says: here is no other way to execute it.
+pub fn execute_told(plan: &Plan<'_>, state: &MapState, list: &BlockAccessList, dice: &mut Dice) -> Option<Outcome> {
+    let foresight = Foresight::new(list)?;
+    let lanes = 1 + dice.roll(4);
+    let mut workspaces: Vec<_> = (0..lanes).map(|_| Workspace::default()).collect();
+    let readers: Vec<_> = (0..lanes).map(|_| Reader::new(state)).collect();
+    let lane = |(reader, workspace)| ToldLane::new(plan, &foresight, reader, workspace);
+    let mut lanes: Vec<_> = readers.iter().zip(&mut workspaces).map(lane).collect();
+
+    // Runs, and among them, as `None`, what the protocol does before.
+    let (mut jobs, mut end) = (vec![None], 0);
+    while end < plan.len() {
+        let start = end;
+        end = (start + 1 + dice.roll(3)).min(plan.len());
+        jobs.push(Some(start..end));
+    }
+    dice.shuffle(&mut jobs);
+    let mut receipts = BTreeMap::new();
+    for job in jobs {
+        let lane = dice.roll(lanes.len());
+        let lane = &mut lanes[lane];
+        match job {
+            Some(transactions) => {
+                let first = transactions.start;
+                receipts.insert(first, lane.run(plan, transactions)?);
+            }
+            None if lane.start(plan) => {}
+            None => return None,
+        }
+    }
+
+    let mut told = foresight.nothing_told();
+    dice.shuffle(&mut lanes);
+    lanes.into_iter().for_each(|lane| told.add(lane.end()));
+    let befores = foresight.all_told(told)?;
+    let middle = dice.roll(foresight.len() + 1);
+    let mut changes = foresight.changes(&befores, 0..middle);
+    changes.append(foresight.changes(&befores, middle..foresight.len()));
+    let outcome = put_together(plan, receipts.into_values().flatten())?;
+    Some(Outcome { changes: changes.into(), access_list: list.clone(), ..outcome })
 }
 
 /// Executes a block whose last transfers are settled account by account, by so many workers. `None` where that is not certain.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy_primitives::{B256, Bytes};
 use serde_json::{Value, json};
-use sluice_types::{Certificate, Height, OrderedBlock, Severity};
+use sluice_types::{ACCESS_LIST_BYTES_MAX, Certificate, Height, OrderedBlock, Severity};
 
 use super::rig::*;
 use crate::{
@@ -80,6 +80,12 @@ async fn a_peer_is_left_for_what_it_says_and_keeps_what_it_said_before() {
             vec![say(third, &Certificate { proof: vec![0; PROOF_BYTES_MAX + 1].into(), ..certify(1, third) })],
             "the proof has 4097 bytes",
         ),
+        (
+            "a long access list",
+            vec![changed(third, |told| told["accessList"] = json!(Bytes::from(vec![0; ACCESS_LIST_BYTES_MAX + 1])))],
+            "the access list has 2097153 bytes",
+        ),
+        ("no access list", vec![changed(third, |told| told["accessList"] = json!("much"))], "expected"),
         ("a long message", vec![Act::Say("x".repeat(MESSAGE_BYTES_MAX + 1))], "Message too long"),
         ("no JSON", vec![Act::Say("certainly".into())], "expected value"),
         ("nothing", vec![Act::Say("{}".into())], "there is nothing in {}"),

@@ -8,13 +8,17 @@ use std::{
     time::Duration,
 };
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, Bytes};
+use serde_json::json;
 use sluice_ordering::Event;
-use sluice_types::{Certificate, Height, OrderedBlock};
+use sluice_types::{ACCESS_LIST_BYTES_MAX, Certificate, Height, OrderedBlock};
 use tokio::sync::Notify;
 
 use super::rig::*;
-use crate::{CERTIFICATE_BLOCKS_MAX, Doubt, Error, IN_FLIGHT_MAX, Solo, Start, Verifier};
+use crate::{
+    CERTIFICATE_BLOCKS_MAX, Doubt, Error, IN_FLIGHT_MAX, Solo, Start, Verifier, WAITING_LISTS_BYTES_MAX, chain::Chain,
+    message::Arrived,
+};
 
 #[tokio::test]
 async fn certified_blocks_reach_the_application_in_order() {
@@ -27,6 +31,48 @@ async fn certified_blocks_reach_the_application_in_order() {
         done.send(()).unwrap();
     }
     assert_eq!(peer.asked().await, 1);
+}
+
+#[tokio::test]
+async fn access_lists_are_handed_on_as_they_came() {
+    let blocks = chain(3);
+    let lists = [Some(Bytes::from_static(b"a list or not")), None, Some(Bytes::new())];
+    let say = |(block, list): (&OrderedBlock, &Option<Bytes>)| {
+        let mut message = told(block, &certify(1, block));
+        if let Some(list) = list {
+            message["params"]["result"]["accessList"] = json!(list);
+        }
+        Act::Say(message.to_string())
+    };
+    let said: Vec<_> = blocks.iter().zip(&lists).map(say).collect();
+    let peer = Scripted::new(move |_| said.clone()).await;
+    let mut rig = Rig::start(&[&peer.url]);
+    for expected in lists {
+        let Some(Event::Finalized { access_list, done, .. }) = rig.events.recv().await else { panic!("a block") };
+        assert_eq!(access_list, expected);
+        done.send(()).unwrap();
+    }
+}
+
+#[test]
+fn access_lists_of_blocks_that_wait_are_kept_only_while_there_is_room() {
+    let blocks = chain(CERTIFICATE_BLOCKS_MAX as u64);
+    let last = certify(1, blocks.last().unwrap());
+    let list = Bytes::from(vec![7; ACCESS_LIST_BYTES_MAX]);
+    let mut waiting = Chain::new(new_chain());
+    for round in 0..2 {
+        // What was there before a peer was left takes no room any more.
+        waiting.restart();
+        for block in &blocks[..blocks.len() - usize::from(round == 0)] {
+            let (block, hash, access_list) = (block.clone(), block.hash(), Some(list.clone()));
+            waiting.take(Arrived { block, hash, certificate: last.clone(), access_list }).unwrap();
+        }
+    }
+    let decided = waiting.decide(&last, "peer").unwrap();
+    assert_eq!(decided.len(), blocks.len());
+    let kept: Vec<_> = decided.iter().map(|(_, list)| list.is_some()).collect();
+    let room = WAITING_LISTS_BYTES_MAX / ACCESS_LIST_BYTES_MAX;
+    assert_eq!((kept[..room].contains(&false), kept[room..].contains(&true)), (false, false));
 }
 
 #[tokio::test]

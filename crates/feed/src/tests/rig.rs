@@ -235,7 +235,7 @@ impl Rig {
     /// The next block with its certificate, not durable yet.
     pub(super) async fn finalized(&mut self) -> (OrderedBlock, Certificate, oneshot::Sender<()>) {
         match tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("a block comes") {
-            Some(Event::Finalized { block, certificate, done }) => (block, certificate, done),
+            Some(Event::Finalized { block, certificate, done, .. }) => (block, certificate, done),
             other => panic!("expected a block, got {other:?}"),
         }
     }

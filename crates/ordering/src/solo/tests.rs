@@ -39,7 +39,7 @@ impl Rig {
 
     async fn finalized(&mut self) -> (OrderedBlock, Certificate, oneshot::Sender<()>) {
         match self.events.recv().await {
-            Some(Event::Finalized { block, certificate, done }) => (block, certificate, done),
+            Some(Event::Finalized { block, certificate, access_list: None, done }) => (block, certificate, done),
             other => panic!("expected a finalised block, got {other:?}"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 use alloy_rlp::Decodable;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -111,6 +111,32 @@ async fn certified_blocks_come_from_the_past_into_the_present_without_a_gap() {
 }
 
 #[tokio::test]
+async fn who_wants_access_lists_has_them_where_they_tell_all_that_the_block_does() {
+    let chain = Chain::new(1_000_000);
+    add(&chain, 1, 10);
+    let mut nothing_skipped = ordered(2, 0);
+    nothing_skipped.sections[0].transactions.clear();
+    chain.ordered_block(nothing_skipped, 1, B256::with_last_byte(9));
+    let rig = Rig::new(chain).await;
+    for wants in [true, false] {
+        let mut socket = Socket::new(&rig).await;
+        let wish = json!(["certifiedBlocks", { "fromHeight": 1, "accessLists": wants }]);
+        assert!(socket.ask("rollup_subscribe", wish).await["result"].is_string());
+        let lists =
+            [socket.next().await, socket.next().await].map(|told| told["params"]["result"]["accessList"].clone());
+        // What was ordered in the first block was skipped.
+        assert_eq!(lists[0], Value::Null);
+        if wants {
+            let list: Bytes = serde_json::from_value(lists[1].clone()).unwrap();
+            let sealed = rig.chain.store.block(2.into()).unwrap().unwrap();
+            assert_eq!(keccak256(list), B256::from_slice(&sealed.block.header.extra_data));
+        } else {
+            assert_eq!(lists[1], Value::Null);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_height_that_was_derived_from_l1_is_an_error_that_says_so() {
     let chain = Chain::new(1_000_000);
     chain.block(vec![]);
@@ -142,6 +168,7 @@ async fn wrong_wishes_are_refused() {
         (json!(["certifiedBlocks", {}]), "invalid argument 1: "),
         (json!(["certifiedBlocks", { "fromHeight": "one" }]), "invalid argument 1: "),
         (json!(["certifiedBlocks", { "fromHeight": 1, "to": 2 }]), "invalid argument 1: "),
+        (json!(["certifiedBlocks", { "fromHeight": 1, "accessLists": 1 }]), "invalid argument 1: "),
         (json!(["certifiedBlocks", { "fromHeight": "0x0" }]), "nothing is ordered at height 0"),
         (json!(["certifiedBlocks", { "fromHeight": 1 }, 3]), "too many arguments"),
     ] {

@@ -1,7 +1,9 @@
 //! `debug_trace*`, in go-ethereum's shapes.
 
+use alloy_eips::eip7928::AccountChanges;
 use alloy_primitives::{Address, B256, U256};
 use serde_json::{Value, json};
+use sluice_store::BlockCommit;
 use sluice_types::predeploys::{FEE_VAULT, OUTBOX};
 
 use crate::{
@@ -19,6 +21,28 @@ async fn rig() -> (Rig, [Value; 2]) {
     chain.block(transactions.to_vec());
     chain.block(vec![]);
     (Rig::new(chain).await, hashes)
+}
+
+/// A store with the first block of another, but for what the block's list says.
+fn store_again(other: &Chain, falsify: impl FnOnce(&mut Vec<AccountChanges>)) -> Chain {
+    let chain = Chain::new(1_000_000);
+    let (store, parent) = (&chain.store, chain.store.head_block());
+    let sealed = other.store.block(parent.number().next()).unwrap().unwrap();
+    let (state, input) = (store.state(parent.number()).unwrap(), sealed.input());
+    let outcome = sluice_stf::execute_block(store.config(), &parent.block.header, &input, &state).unwrap();
+    let mut list = Vec::from(&outcome.access_list);
+    falsify(&mut list);
+    let (_, trie) = store.state_root(&outcome.changes).unwrap();
+    let commit = BlockCommit {
+        sealed: (*sealed).clone(),
+        receipts: outcome.receipts,
+        changes: outcome.changes.into(),
+        trie: trie.into(),
+        access_list: list.into(),
+        ordered: None,
+    };
+    store.commit_block(commit).unwrap();
+    chain
 }
 
 fn name(address: Address) -> String {
@@ -98,6 +122,33 @@ async fn the_prestate_tracer_shows_what_was_and_what_became_of_it() {
     assert_eq!(touched, expected.iter().collect::<Vec<_>>());
     for whose in [user(), FEE_VAULT, BENEFICIARY] {
         assert_eq!(diff["post"][name(whose)]["balance"], balance(whose, "0x1").await, "the block's last transaction");
+    }
+}
+
+#[tokio::test]
+async fn a_stored_list_that_is_not_the_blocks_changes_no_answer() {
+    let (rig, [good, bad]) = rig().await;
+    // The first transaction pays the outbox, and the second, which reverts, only sees what it has.
+    let falsified = store_again(&rig.chain, |list| {
+        let outbox = list.iter_mut().find(|account| account.address == OUTBOX).unwrap();
+        let [change] = outbox.balance_changes.as_mut_slice() else { panic!("{outbox:?}") };
+        change.post_balance += U256::from(1);
+    });
+    let falsified = Rig::new(falsified).await;
+    let paid = rig.ask("eth_getBalance", json!([OUTBOX, "0x1"])).await;
+    let with = json!({ "tracer": "prestateTracer" });
+    let states = falsified.ask("debug_traceTransaction", json!([bad, with])).await;
+    assert_eq!(states[name(OUTBOX)]["balance"], paid);
+    for tracer in ["callTracer", "prestateTracer", "4byteTracer", ""] {
+        let with = json!({ "tracer": tracer });
+        for (method, of) in [
+            ("debug_traceTransaction", good.clone()),
+            ("debug_traceTransaction", bad.clone()),
+            ("debug_traceBlockByNumber", json!("0x1")),
+        ] {
+            let expected = rig.ask(method, json!([of, with])).await;
+            assert_eq!(falsified.ask(method, json!([of, with])).await, expected, "{tracer} {of}");
+        }
     }
 }
 

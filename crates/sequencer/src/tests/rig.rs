@@ -1,8 +1,12 @@
 //! A sequencer on a real store, whose engine, clock and L1 are the test's.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
@@ -194,7 +198,15 @@ impl Rig {
     }
 
     pub(super) fn on(store: Store) -> Self {
-        Self::with_line(store, None)
+        Self::with_line(store, None, Executor::new())
+    }
+
+    /// One that executes everything with two workers.
+    pub(super) fn sharing_all() -> Self {
+        let store = Store::in_memory(&genesis(config())).unwrap();
+        extend_l1(&store, vec![vec![], vec![], vec![]]);
+        let workers = NonZeroUsize::new(2).expect("two");
+        Self::with_line(store, None, Executor::with_workers(workers).sharing_from(Duration::ZERO))
     }
 
     /// One seat of several, and the engine's ends of its lines to the others.
@@ -202,10 +214,10 @@ impl Rig {
         let store = Store::in_memory(&genesis(config())).unwrap();
         extend_l1(&store, vec![vec![], vec![], vec![]]);
         let (Topics { transactions, .. }, ends) = peers();
-        (Self::with_line(store, Some(transactions)), ends)
+        (Self::with_line(store, Some(transactions), Executor::new()), ends)
     }
 
-    fn with_line(store: Store, line: Option<Line>) -> Self {
+    fn with_line(store: Store, line: Option<Line>, executor: Executor) -> Self {
         let (epochs, known) = watch::channel(Vec::new());
         let seat = line.map(|line| Seat { line, epochs: known });
         let clock_ms = Arc::new(AtomicU64::new((GENESIS_TIMESTAMP + 100_000) * 1_000));
@@ -213,7 +225,7 @@ impl Rig {
         let clock = Clock::new(move || reading.load(Ordering::Relaxed));
         let (engine, wake) = handle();
         let config = Config { clock, ..Config::new(BENEFICIARY) };
-        let (sequencer, pool) = Sequencer::new(config, store.clone(), Executor::new(), engine, seat).unwrap();
+        let (sequencer, pool) = Sequencer::new(config, store.clone(), executor, engine, seat).unwrap();
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
         let task = tokio::spawn(sequencer.run(receiver));
         let (height, hash) = start(&store);
@@ -269,10 +281,15 @@ impl Rig {
 
     /// Finalises a block without waiting.
     pub(super) async fn deliver(&self, block: OrderedBlock) -> oneshot::Receiver<()> {
+        self.deliver_told(block, None).await
+    }
+
+    /// The same, with what somebody says that it does.
+    pub(super) async fn deliver_told(&self, block: OrderedBlock, access_list: Option<Bytes>) -> oneshot::Receiver<()> {
         let (done, durable) = oneshot::channel();
         let certificate =
             Certificate { height: block.height, block_hash: block.hash(), scheme: 0, proof: Bytes::from_static(&[1]) };
-        self.events.send(Event::Finalized { block, certificate, done }).await.unwrap();
+        self.events.send(Event::Finalized { block, certificate, access_list, done }).await.unwrap();
         durable
     }
 

@@ -88,7 +88,7 @@ async fn application(mut events: mpsc::Receiver<Event>, chain: watch::Sender<Vec
                 let _ = reply.send((reason == Reason::Heartbeat).then_some(block));
             }
             Event::Verify { reply, .. } => drop(reply.send(Ok(()))),
-            Event::Finalized { block, certificate, done } => {
+            Event::Finalized { block, certificate, done, .. } => {
                 let committee = committees.get(epoch(&certificate).unwrap()).unwrap();
                 assert_eq!(verify_certificate(&certificate, &committee), Ok(()));
                 assert!(certificate.height >= block.height);

@@ -1,7 +1,8 @@
 //! What happens inside a transaction: it is executed once more, while somebody watches.
 //!
 //! The watcher sees the engine's own path, with this chain's payments, so that a trace cannot differ from what the block did. A transaction
-//! of a block is executed alone where the block's access list tells the state before it, and else after those before it.
+//! of a block is executed alone where the access list that the block's header commits to tells the state before it, and else after those
+//! before it.
 
 mod block;
 mod calls;

@@ -2,11 +2,10 @@
 
 use alloc::vec::Vec;
 
-use alloy_eip7928::AccountChanges;
-use alloy_primitives::{B256, U256};
-use alloy_rlp::{Decodable, EMPTY_LIST_CODE, EMPTY_STRING_CODE};
+use alloy_primitives::{Address, B256, U256};
+use alloy_rlp::{Decodable, EMPTY_LIST_CODE, EMPTY_STRING_CODE, Header};
 
-use super::{BlockAccessList, SlotChanges};
+use super::{BlockAccessList, Change, SlotChanges};
 use crate::keccak::keccak256;
 
 /// Most bytes before a list or string of RLP.
@@ -19,6 +18,9 @@ const CHANGE_BYTES_MAX: usize = 2 * HEADER_BYTES_MAX + WORD_BYTES_MAX;
 const SLOT_BYTES_MAX: usize = 2 * HEADER_BYTES_MAX + WORD_BYTES_MAX;
 /// Most bytes of an account, beside what is in its lists.
 const ACCOUNT_BYTES_MAX: usize = 6 * HEADER_BYTES_MAX + 21;
+
+/// Most bytes of RLP in which one node gives a list to another. That of a block of 100 million gas has some 2 MiB at most, usually a tenth.
+pub const ACCESS_LIST_BYTES_MAX: usize = 2 << 20;
 
 /// The hash by which a block commits to its access list: Keccak of the list's RLP.
 ///
@@ -60,7 +62,65 @@ impl BlockAccessList {
 
 impl Decodable for BlockAccessList {
     fn decode(bytes: &mut &[u8]) -> alloy_rlp::Result<Self> {
-        Ok(Vec::<AccountChanges>::decode(bytes)?.into())
+        let mut list = Self::default();
+        each(bytes, |bytes| {
+            whole(bytes, |bytes| {
+                let address = Address::decode(bytes)?;
+                each(bytes, |bytes| whole(bytes, |bytes| list.decode_slot(bytes)))?;
+                all(bytes, &mut list.reads, U256::decode)?;
+                all(bytes, &mut list.balances, change)?;
+                all(bytes, &mut list.nonces, change)?;
+                all(bytes, &mut list.codes, change)?;
+                list.end_account(address, |_, _, _| ());
+                Ok(())
+            })
+        })?;
+        Ok(list)
+    }
+}
+
+impl BlockAccessList {
+    fn decode_slot(&mut self, bytes: &mut &[u8]) -> alloy_rlp::Result<()> {
+        let slot = U256::decode(bytes)?;
+        all(bytes, &mut self.slot_values, change)?;
+        self.write(slot, |_| ());
+        Ok(())
+    }
+}
+
+fn change<T: Decodable>(bytes: &mut &[u8]) -> alloy_rlp::Result<Change<T>> {
+    whole(bytes, |bytes| Ok(Change { index: u64::decode(bytes)?, value: T::decode(bytes)? }))
+}
+
+/// Reads a list, and adds what is in it to others.
+fn all<T>(
+    bytes: &mut &[u8],
+    all: &mut Vec<T>,
+    read: impl Fn(&mut &[u8]) -> alloy_rlp::Result<T>,
+) -> alloy_rlp::Result<()> {
+    each(bytes, |bytes| {
+        all.push(read(bytes)?);
+        Ok(())
+    })
+}
+
+/// Reads a list of as many as there are.
+fn each(bytes: &mut &[u8], mut read: impl FnMut(&mut &[u8]) -> alloy_rlp::Result<()>) -> alloy_rlp::Result<()> {
+    let mut payload = Header::decode_bytes(bytes, true)?;
+    while !payload.is_empty() {
+        read(&mut payload)?;
+    }
+    Ok(())
+}
+
+/// Reads a list of which nothing may be left.
+fn whole<T>(bytes: &mut &[u8], read: impl FnOnce(&mut &[u8]) -> alloy_rlp::Result<T>) -> alloy_rlp::Result<T> {
+    let mut payload = Header::decode_bytes(bytes, true)?;
+    let expected = payload.len();
+    let whole = read(&mut payload)?;
+    match payload.len() {
+        0 => Ok(whole),
+        left => Err(alloy_rlp::Error::ListLengthMismatch { expected, got: expected - left }),
     }
 }
 

@@ -52,6 +52,23 @@ proptest! {
     }
 
     #[test]
+    fn bytes_are_taken_for_a_list_where_others_take_them_for_one(
+        accounts in accounts(),
+        changed in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = alloy_rlp::encode(&accounts);
+        changed.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
+        cut.iter().for_each(|at| bytes.truncate(at.index(bytes.len())));
+        let (mut ours, mut theirs) = (&bytes[..], &bytes[..]);
+        let decoded = BlockAccessList::decode(&mut ours);
+        match Vec::<AccountChanges>::decode(&mut theirs) {
+            Ok(accounts) => prop_assert_eq!((decoded, ours), (Ok(accounts.into()), theirs)),
+            Err(_) => prop_assert!(decoded.is_err()),
+        }
+    }
+
+    #[test]
     fn parts_put_together_are_the_whole(accounts in accounts(), cut: prop::sample::Index, again: prop::sample::Index) {
         let whole = BlockAccessList::from(accounts.clone());
         let (cut, again) = (cut.index(accounts.len() + 1), again.index(accounts.len() + 1));
