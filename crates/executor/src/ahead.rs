@@ -49,16 +49,10 @@ impl Executor {
             return Err(Error::SystemCall { contract: HISTORY, reason });
         }
         let plan = Plan::ahead(config, parent, input).map_err(|error| Reader::new(state).explain(error))?;
+        let mut list = list;
         // The parent's hash is in the list, and is not written by executing.
-        let list = list.filter(|_| self.is_quicker_told(&plan)).and_then(|list| list());
-        if let Some(list) = list.and_then(|list| without_parent_hash(&list, parent.number)) {
-            if let Some(outcome) = self.foretold(&plan, state, &list, None) {
-                metrics::counter!("executor_lists_used_total").increment(1);
-                return Ok(Outcome { access_list: list, ..outcome });
-            }
-            metrics::counter!("executor_lists_not_used_total").increment(1);
-        }
-        self.execute_plan(&plan, state)
+        let mut bring = || without_parent_hash(&(list.take()?)()?, parent.number);
+        self.execute_told(&plan, state, Some(&mut bring))
     }
 }
 

@@ -11,7 +11,8 @@ use std::{
 
 use crate::{
     block::lock,
-    crew::{Crew, Scope},
+    calls::Calls,
+    crew::Scope,
     sync::{Condvar, Mutex, PoisonError, panicking},
 };
 
@@ -25,7 +26,7 @@ type Job<'scope> = Box<dyn FnOnce() -> bool + Send + 'scope>;
 pub struct Beside<'a, 'scope> {
     /// `None` where the system gives no thread.
     scope: Option<&'a Scope<'scope>>,
-    crew: &'scope Crew,
+    calls: &'scope Calls,
     jobs: Arc<Jobs<'scope>>,
 }
 
@@ -49,9 +50,9 @@ impl std::fmt::Debug for Beside<'_, '_> {
 }
 
 impl<'a, 'scope> Beside<'a, 'scope> {
-    pub(crate) fn new(scope: Option<&'a Scope<'scope>>, crew: &'scope Crew) -> Self {
+    pub(crate) fn new(scope: Option<&'a Scope<'scope>>, calls: &'scope Calls) -> Self {
         let queue = Queue { waiting: VecDeque::new(), is_worked: false, is_over: false };
-        Self { scope, crew, jobs: Arc::new(Jobs { queue: Mutex::new(queue), changed: Condvar::new() }) }
+        Self { scope, calls, jobs: Arc::new(Jobs { queue: Mutex::new(queue), changed: Condvar::new() }) }
     }
 
     /// Has a job done after those before it. The job says whether another may follow. Waits while [`BESIDE_JOBS_MAX`] wait.
@@ -70,16 +71,16 @@ impl<'a, 'scope> Beside<'a, 'scope> {
             return true;
         }
         drop(queue);
-        let (jobs, crew, loan) = (self.jobs.clone(), self.crew, self.crew.lend());
+        let (jobs, calls, loan) = (self.jobs.clone(), self.calls, self.calls.lend());
         let Some(scope) = self.scope else {
-            jobs.work(crew);
+            jobs.work(calls);
             return true;
         };
-        crew.call(|| {
+        calls.call(|| {
             scope.spawn(move |_| {
-                let heard = jobs.work(crew);
+                let heard = jobs.work(calls);
                 drop(loan);
-                crew.stay(heard);
+                calls.stay(heard);
             })
         });
         true
@@ -88,10 +89,10 @@ impl<'a, 'scope> Beside<'a, 'scope> {
 
 impl<'scope> Jobs<'scope> {
     /// Does what waits. Tells which calls the worker had heard before there was nothing left.
-    fn work(&self, crew: &Crew) -> usize {
+    fn work(&self, calls: &Calls) -> usize {
         let _guard = Guard(self);
         loop {
-            let heard = crew.calls();
+            let heard = calls.count();
             let Some(job) = self.next() else { return heard };
             if !job() {
                 self.end();

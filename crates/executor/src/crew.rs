@@ -4,7 +4,7 @@ use std::{
     num::NonZeroUsize,
     ops::Range,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -12,7 +12,7 @@ use std::{
 pub(crate) use rayon::Scope;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::{beside::Beside, block::lock, closing::look_for};
+use crate::{beside::Beside, block::lock, calls::Calls, closing::look_for};
 
 /// Most workers. More do not help one chain: every worker hears of every commit.
 pub const WORKERS_MAX: usize = 16;
@@ -24,20 +24,8 @@ const STACK_SIZE_BYTES: usize = 64 << 20;
 pub(crate) struct Crew {
     /// `None` where the caller works alone.
     others: Option<ThreadPool>,
-    /// Workers who have something else to do than the next block, and join it when they are done.
-    lent: AtomicUsize,
-    /// How often others were called to something.
-    calls: Arc<AtomicUsize>,
-}
-
-/// A worker fewer for the next block, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Loan<'a>(&'a Crew);
-
-impl Drop for Loan<'_> {
-    fn drop(&mut self) {
-        self.0.lent.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// Who is called to something, and who is lent.
+    pub(crate) calls: Calls,
 }
 
 /// The parts of a range, each of this size but the last, for [`Crew::all`].
@@ -56,17 +44,13 @@ fn threads(count: usize, name: &'static str, without: &'static str) -> Option<Th
     threads.inspect_err(|error| tracing::warn!(%error, "no threads to execute in parallel; {without}")).ok()
 }
 
-fn stay(calls: &AtomicUsize, heard: usize) {
-    look_for(|| calls.load(Ordering::Relaxed) != heard);
-}
-
 impl Crew {
     /// So many workers, the caller among them; at most [`WORKERS_MAX`]. Where the system gives no threads, the caller works alone and
     /// a warning says so.
     pub(crate) fn new(workers: NonZeroUsize) -> Self {
         let workers = workers.get().min(WORKERS_MAX);
         let others = (workers > 1).then(|| threads(workers - 1, "sluice-execute", "executing sequentially")).flatten();
-        Self { others, lent: AtomicUsize::new(0), calls: Arc::default() }
+        Self { others, calls: Calls::default() }
     }
 
     /// How many there are, with the caller.
@@ -76,41 +60,19 @@ impl Crew {
 
     /// How many can begin something now, with the caller.
     pub(crate) fn free(&self) -> usize {
-        self.size().saturating_sub(self.lent.load(Ordering::Relaxed)).max(1)
-    }
-
-    /// Lends one of the others to who calls.
-    pub(crate) fn lend(&self) -> Loan<'_> {
-        self.lent.fetch_add(1, Ordering::Relaxed);
-        Loan(self)
-    }
-
-    /// How often others were called to something.
-    pub(crate) fn calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    /// Gives others something to do, which those who have stayed awake hear.
-    pub(crate) fn call(&self, give: impl FnOnce()) {
-        give();
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Stays awake for a while unless there was a call after those that were `heard`: the next is often near, and waking takes long.
-    pub(crate) fn stay(&self, heard: usize) {
-        stay(&self.calls, heard);
+        self.size().saturating_sub(self.calls.lent()).max(1)
     }
 
     /// Lets `work` give jobs that others do beside blocks, and waits until they are done.
     pub(crate) fn beside<'scope, R>(&'scope self, work: impl FnOnce(&Beside<'_, 'scope>) -> R) -> R {
         let own = self.others.is_none().then(|| threads(1, "sluice-beside", "hashing blocks between executing them"));
         let Some(pool) = self.others.as_ref().or(own.as_ref().and_then(Option::as_ref)) else {
-            return work(&Beside::new(None, self));
+            return work(&Beside::new(None, &self.calls));
         };
         pool.in_place_scope(|scope| {
-            let worked = work(&Beside::new(Some(scope), self));
+            let worked = work(&Beside::new(Some(scope), &self.calls));
             // Whoever has stayed awake is not waited for.
-            self.call(|| ());
+            self.calls.call(|| ());
             worked
         })
     }
@@ -128,7 +90,7 @@ impl Crew {
         others.in_place_scope(|scope| {
             let (work, about) = (&work, &about);
             own(&mut || {
-                while seats.len() > self.lent.load(Ordering::Relaxed)
+                while seats.len() > self.calls.lent()
                     && let Some(seat) = seats.next()
                 {
                     about.fetch_add(1, Ordering::Relaxed);
@@ -136,12 +98,12 @@ impl Crew {
                     let seat = move |_: &_| {
                         work(seat);
                         // The next call comes only when all are done.
-                        let heard = calls.load(Ordering::Relaxed);
+                        let heard = calls.count();
                         about.fetch_sub(1, Ordering::Release);
                         // Not here, where it would be waited for.
-                        rayon::spawn(move || stay(&calls, heard));
+                        rayon::spawn(move || calls.stay(heard));
                     };
-                    self.call(|| scope.spawn(seat));
+                    self.calls.call(|| scope.spawn(seat));
                 }
             });
             // Whoever is not done by then, the scope waits for.

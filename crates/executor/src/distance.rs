@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn who_works_alone_measures_nothing() {
         let (alone, lender, mut distance) = (crew(1), crew(2), Distance::default());
-        let _loan = lender.lend();
+        let _loan = lender.calls.lend();
         assert_eq!([distance.now(&alone), distance.now(&lender)], [NEAR; 2]);
         assert!(distance.fresh_until.is_none());
         assert_eq!([measure(&alone), measure(&lender)], [None; 2]);

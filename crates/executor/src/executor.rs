@@ -33,8 +33,8 @@ use crate::{
 /// How much longer than the transfers at its end the rest of a block may be that is no quicker when it is shared, while they are.
 const DEAR_HEAD_MAX: u32 = 8;
 
-/// How many times as long as the transfers at its end a block must be to be executed from a list, which settles none.
-const SETTLED_TIMES_MIN: u32 = 2;
+/// Brings a block's access list when it is wanted, if there is one after all.
+pub(crate) type Bring<'a> = &'a mut dyn FnMut() -> Option<BlockAccessList>;
 
 /// Transactions that are looked at, at once, where all workers look.
 pub(crate) const LOOKED_AT_TRANSACTIONS: usize = 2_048;
@@ -146,18 +146,38 @@ impl Executor {
 
     /// As [`Executor::execute`], of any plan.
     pub fn execute_plan<S: StateRead + Sync>(&self, plan: &Plan<'_>, state: &S) -> Result<Outcome, Error<S::Error>> {
+        self.execute_told(plan, state, None)
+    }
+
+    /// The same, from a list that nobody has committed to, where that is quicker and the list is right.
+    pub(crate) fn execute_told<S: StateRead + Sync>(
+        &self,
+        plan: &Plan<'_>,
+        state: &S,
+        list: Option<Bring<'_>>,
+    ) -> Result<Outcome, Error<S::Error>> {
         // A panic elsewhere cannot leave anything wrong behind: memory is emptied before use, and code is complete when inserted.
-        let mut kept = lock(&self.kept);
-        let Kept { workspaces, ledger, estimates, cuts, distance } = &mut *kept;
-        let cuts = take(cuts);
+        let kept = &mut *lock(&self.kept);
+        let cuts = take(&mut kept.cuts);
         let workers = self.workers();
-        workspaces.resize_with(workers, Workspace::default);
+        kept.workspaces.resize_with(workers, Workspace::default);
         if workers == 1 {
-            return alone(plan, state, workspaces, (estimates, &[]));
+            return alone(plan, state, &mut kept.workspaces, (&mut kept.estimates, &[]));
         }
         let transfers = bulk::find(&self.crew, plan);
-        let head = self.prospect(estimates, plan, 0..transfers.start);
+        let head = self.prospect(&kept.estimates, plan, 0..transfers.start);
         let transfers_time = transfers_time(transfers.len());
+        if let Some(bring) = list
+            && self.is_quicker_told((&head, transfers_time), !cuts.is_empty(), &mut kept.distance)
+            && let Some(list) = bring()
+        {
+            if let Some(outcome) = self.foretold(kept, plan, state, (&list, None)) {
+                metrics::counter!("executor_lists_used_total").increment(1);
+                return Ok(Outcome { access_list: list, ..outcome });
+            }
+            metrics::counter!("executor_lists_not_used_total").increment(1);
+        }
+        let Kept { workspaces, ledger, estimates, distance, .. } = kept;
         let mut pays = || {
             transfers_time > head.time / DEAR_HEAD_MAX
                 || head.pays(workers, !cuts.is_empty(), || distance.now(&self.crew))
@@ -219,7 +239,7 @@ impl Executor {
         committed: B256,
     ) -> Result<Outcome, crate::Error<S::Error>> {
         if plan.is_told_by_lists()
-            && let Some(outcome) = self.foretold(plan, state, &list, Some(committed))
+            && let Some(outcome) = self.foretold(&mut lock(&self.kept), plan, state, (&list, Some(committed)))
         {
             return Ok(Outcome { access_list: list, ..outcome });
         }
@@ -236,34 +256,27 @@ impl Executor {
         Ok(outcome)
     }
 
-    /// A list that nobody has committed to would make the block quicker. Not where one worker executes it or others are about something
-    /// else, where its transactions are cheap, or most of them are transfers that would be settled.
-    pub(crate) fn is_quicker_told(&self, plan: &Plan<'_>) -> bool {
-        let mut kept = lock(&self.kept);
-        let Kept { estimates, cuts, distance, .. } = &mut *kept;
+    /// A list that nobody has committed to would make the block quicker, whose end is transfers. Not where one worker executes it or others
+    /// are about something else, where its transactions are cheap, or most of them are transfers that would be settled.
+    fn is_quicker_told(&self, (head, transfers): (&Prospect, Duration), is_cut: bool, distance: &mut Distance) -> bool {
         let workers = self.workers();
-        if self.share_from.is_zero() {
-            return workers > 1;
-        }
-        let prospect = self.prospect(estimates, plan, 0..plan.len());
-        let settled = transfers_time(bulk::find(&self.crew, plan).len());
         let mut distant = || distance.now(&self.crew);
-        self.crew.free() > 1
-            && prospect.time >= self.share_from.max(settled * SETTLED_TIMES_MIN)
-            && prospect.pays_from_list(workers, distant())
-            && prospect.is_quicker_told(workers, prospect.pays(workers, !cuts.is_empty(), distant))
+        self.share_from.is_zero()
+            || self.crew.free() > 1
+                && head.time >= self.share_from.max(transfers)
+                && head.pays_from_list(workers, distant())
+                && head.is_quicker_told(workers, head.pays(workers, is_cut, distant))
     }
 
     /// The outcome, but for the list, if all is as the list says, and it is the one that was committed to, where one was.
-    pub(crate) fn foretold<S: StateRead + Sync>(
+    fn foretold<S: StateRead + Sync>(
         &self,
+        kept: &mut Kept,
         plan: &Plan<'_>,
         state: &S,
-        list: &BlockAccessList,
-        committed: Option<B256>,
+        (list, committed): (&BlockAccessList, Option<B256>),
     ) -> Option<Outcome> {
-        let mut kept = lock(&self.kept);
-        let Kept { workspaces, estimates, cuts, distance, .. } = &mut *kept;
+        let Kept { workspaces, estimates, cuts, distance, .. } = kept;
         let workers = self.workers();
         let prospect = self.prospect(estimates, plan, 0..plan.len());
         let runs = prospect.runs(workers, None);

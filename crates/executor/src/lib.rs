@@ -12,7 +12,7 @@
 //! ```text
 //! Executor ──► estimate: what a transaction will cost, from what such ones did
 //!     │
-//!     ├──────► crew: the threads, and the core that they may lend to others
+//!     ├──────► crew: the threads, who (calls) may be lent to others
 //!     ├──────► cut: whether sharing pays, and runs, in which what would clash stays together or waits
 //!     ├──────► distance: whether workers are so near that sharing cheap transactions pays
 //!     ├──────► order: when each is claimed, so that all end together
@@ -31,6 +31,7 @@ mod ahead;
 mod beside;
 mod block;
 mod bulk;
+mod calls;
 mod closing;
 mod crew;
 mod cut;

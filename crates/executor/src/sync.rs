@@ -1,4 +1,4 @@
-//! What `block.rs`, `closing.rs`, `list.rs` and `beside.rs` share between threads: the standard library's. A test compiles those files with
+//! What `block.rs`, `closing.rs`, `list.rs`, `beside.rs` and `calls.rs` share between threads: the standard library's. A test compiles those files with
 //! a model's types in their place, to try out schedules (`tests/schedules.rs`).
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,10 @@
 //! Everything is executed sequentially, in interleavings that seeds decide, on threads, and from its access list. All must agree in
 //! receipts, gas, logs, what was skipped and why, changes and access list. A failure prints the seed that replays it.
 
+#[path = "../../stf/tests/dice/mod.rs"]
+mod dice;
+#[path = "../../stf/tests/falsified/mod.rs"]
+mod falsified;
 #[path = "../../stf/tests/vectors/mod.rs"]
 mod vectors;
 #[path = "../../stf/tests/world/mod.rs"]
@@ -25,7 +29,7 @@ use blocks::{
     transfer, word,
 };
 use counted::{LISTS_NOT_USED, counted};
-use schedule::Dice;
+use dice::Dice;
 use sluice_executor::{BULK_TRANSFERS_MIN, Executor};
 use sluice_stf::{Plan, execute_block};
 use sluice_types::{

@@ -11,6 +11,8 @@ mod beside;
 #[path = "../src/block.rs"]
 #[allow(dead_code, unreachable_pub, reason = "only what works on a block is driven here")]
 mod block;
+#[path = "../src/calls.rs"]
+mod calls;
 #[path = "../src/closing.rs"]
 #[allow(dead_code, unreachable_pub, reason = "nothing panics here")]
 mod closing;

@@ -8,7 +8,6 @@ use std::{
 };
 
 use alloy_primitives::{B256, U256};
-use alloy_rlp::Decodable;
 use sluice_executor::{Ahead, ExecutedBlock, Executor, HashSender, hash_promise};
 use sluice_store::{Snapshot, Store};
 use sluice_types::{
@@ -84,15 +83,9 @@ pub(crate) fn execute(
     Ok(Some(Executed { decided, input, outcome, changes, before, hash: hash_sender, started }))
 }
 
-/// The list, if nothing follows it.
-fn decode_list(mut bytes: &[u8]) -> Option<BlockAccessList> {
-    let list = BlockAccessList::decode(&mut bytes);
-    match &list {
-        Ok(_) if bytes.is_empty() => {}
-        Ok(_) => tracing::debug!("bytes follow a peer's access list; executing without"),
-        Err(error) => tracing::debug!(%error, "a peer's access list does not decode; executing without"),
-    }
-    list.ok().filter(|_| bytes.is_empty())
+fn decode_list(bytes: &[u8]) -> Option<BlockAccessList> {
+    let list = alloy_rlp::decode_exact(bytes);
+    list.inspect_err(|error| tracing::debug!(%error, "a peer's access list does not decode; executing without")).ok()
 }
 
 /// Moves the tip, and the pool with it.

@@ -2,6 +2,8 @@
 
 mod blocks;
 mod committee;
+#[path = "../../executor/tests/hostile/counted.rs"]
+mod counted;
 mod faults;
 mod inbox;
 mod live;

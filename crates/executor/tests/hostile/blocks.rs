@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, bytes, kecca
 use sluice_types::{InputTransaction, predeploys::FEE_VAULT};
 
 use crate::{
-    schedule::Dice,
+    dice::Dice,
     world::{
         BENEFICIARY, BREAKER, Draft, ETHER, READER, REVERTER, STORER, World, authority, authorize, deposit, input_of,
         user,

@@ -1,5 +1,5 @@
 //! What an executor counts. It tells in no other way which of two ways to the same outcome it went.
-#![allow(unreachable_pub, reason = "a module of one test")]
+#![allow(dead_code, unreachable_pub, reason = "a module of tests that need each some of it")]
 
 use std::sync::{
     Arc,
@@ -34,9 +34,15 @@ impl Recorder for Counting {
     }
 }
 
+/// What counts under `name`, and how far it has counted.
+pub fn counting(name: &'static str) -> (impl Recorder + Sync + 'static, Arc<AtomicU64>) {
+    let count = Arc::new(AtomicU64::new(0));
+    (Counting { name, count: count.clone() }, count)
+}
+
 /// Does `work`, and also tells how far it counted under `name` on this thread.
 pub fn counted<T>(name: &'static str, work: impl FnOnce() -> T) -> (T, u64) {
-    let count = Arc::new(AtomicU64::new(0));
-    let done = metrics::with_local_recorder(&Counting { name, count: count.clone() }, work);
+    let (recorder, count) = counting(name);
+    let done = metrics::with_local_recorder(&recorder, work);
     (done, count.load(Ordering::Relaxed))
 }

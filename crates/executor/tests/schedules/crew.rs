@@ -1,4 +1,4 @@
-//! What `beside.rs` needs of the crew, as a model has it: for each call a thread, which comes whenever the schedule wants.
+//! What `beside.rs` needs of a crew's threads, as a model has them: one for each call, which comes whenever the schedule wants.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -7,39 +7,14 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 /// Why a job of a test panics.
 pub(crate) const EXPECTED: &str = "a job of the test";
 
-/// Counts what is lent, what was called, and who panicked.
+/// Counts who panicked.
 #[derive(Default)]
-pub(crate) struct Crew {
-    pub(crate) lent: AtomicUsize,
-    pub(crate) panics: AtomicUsize,
-    calls: AtomicUsize,
-}
+pub(crate) struct Panics(AtomicUsize);
 
-pub(crate) struct Loan<'a>(&'a Crew);
-
-impl Drop for Loan<'_> {
-    fn drop(&mut self) {
-        self.0.lent.fetch_sub(1, Ordering::Relaxed);
+impl Panics {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
-}
-
-impl Crew {
-    pub(crate) fn lend(&self) -> Loan<'_> {
-        self.lent.fetch_add(1, Ordering::Relaxed);
-        Loan(self)
-    }
-
-    pub(crate) fn calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn call(&self, give: impl FnOnce()) {
-        give();
-        self.calls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Who would stay awake goes: the next call makes another.
-    pub(crate) fn stay(&self, _heard: usize) {}
 
     /// Does something in which a job of a test may panic, and nothing else. Says whether it did.
     pub(crate) fn catch(&self, work: impl FnOnce()) {
@@ -47,7 +22,7 @@ impl Crew {
             if panic.downcast_ref() != Some(&EXPECTED) {
                 resume_unwind(panic);
             }
-            self.panics.fetch_add(1, Ordering::Relaxed);
+            self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -6,7 +6,8 @@ use shuttle::thread;
 use crate::{
     beside::{BESIDE_JOBS_MAX, Beside},
     block::lock,
-    crew::{Crew, EXPECTED, Scope},
+    calls::Calls,
+    crew::{EXPECTED, Panics, Scope},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -31,7 +32,8 @@ struct Jobs {
     givers: usize,
     /// The job of the first giver that ends all jobs, if there is one.
     ending: Option<(usize, End)>,
-    crew: Crew,
+    calls: Calls,
+    panics: Panics,
     at_work: AtomicUsize,
     /// Each with who gave it, in the order in which they were done.
     done: Mutex<Vec<(usize, usize)>>,
@@ -43,13 +45,14 @@ impl Jobs {
     /// Gives jobs to workers who are called, or lets those who give them do them.
     fn give(givers: usize, are_called: bool, ending: Option<(usize, End)>) {
         let (done, taken) = (Mutex::new(Vec::new()), Mutex::new(vec![0; givers]));
-        let jobs = Self { givers, ending, crew: Crew::default(), at_work: AtomicUsize::new(0), done, taken };
+        let (calls, panics) = (Calls::default(), Panics::default());
+        let jobs = Self { givers, ending, calls, panics, at_work: AtomicUsize::new(0), done, taken };
         thread::scope(|workers| {
             let jobs = &jobs;
             // In a thread of its own, because a model's scope would wake who waits in it for something else.
             workers.spawn(move || {
-                let scope = Scope::new(move |work| drop(workers.spawn(move || jobs.crew.catch(work))));
-                let beside = &Beside::new(are_called.then_some(&scope), &jobs.crew);
+                let scope = Scope::new(move |work| drop(workers.spawn(move || jobs.panics.catch(work))));
+                let beside = &Beside::new(are_called.then_some(&scope), &jobs.calls);
                 thread::scope(|scope| {
                     for giver in 0..givers {
                         scope.spawn(move || jobs.give_all(giver, beside));
@@ -66,7 +69,7 @@ impl Jobs {
             let was_taken = is_taken;
             // Whoever does jobs while it gives one may panic, and the one that it gives is taken then.
             is_taken = true;
-            self.crew.catch(|| is_taken = beside.spawn(move || self.work(giver, n)));
+            self.panics.catch(|| is_taken = beside.spawn(move || self.work(giver, n)));
             if is_taken {
                 assert!(was_taken, "none is taken after one that was not");
                 let mut taken = lock(&self.taken);
@@ -94,7 +97,7 @@ impl Jobs {
 
     /// What must hold when all is over.
     fn check(self) {
-        let Self { givers, ending, crew, done, taken, .. } = self;
+        let Self { givers, ending, calls, panics, done, taken, .. } = self;
         let (done, taken) = (lock(&done), lock(&taken));
         for giver in 0..givers {
             let own_done: Vec<_> = done.iter().filter(|(other, _)| *other == giver).map(|(_, n)| *n).collect();
@@ -105,9 +108,8 @@ impl Jobs {
         if let Some((n, _)) = ending {
             assert_eq!(done.last(), Some(&(0, n)), "none is done after it");
         }
-        let panics = usize::from(ending.is_some_and(|(_, end)| end == End::Panics));
-        assert_eq!(crew.panics.load(Ordering::Relaxed), panics);
-        assert_eq!(crew.lent.load(Ordering::Relaxed), 0, "nobody is lent any more");
+        assert_eq!(panics.count(), usize::from(ending.is_some_and(|(_, end)| end == End::Panics)));
+        assert_eq!(calls.lent(), 0, "nobody is lent any more");
     }
 }
 

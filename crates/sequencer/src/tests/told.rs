@@ -1,53 +1,16 @@
 //! Blocks that come with what somebody says that they do.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::Ordering;
 
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_rlp::Decodable as _;
-use metrics::{Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use sluice_ordering::Reason;
 use sluice_types::{BlockAccessList, Change, L2Number, OrderedBlock, access_list_hash, predeploys::HISTORY};
 
-use super::rig::*;
-
-/// How often a list was used. Nothing else in this process gives the executor any.
-static USED: AtomicU64 = AtomicU64::new(0);
-
-/// Counts that, and nothing else.
-struct Counting;
-
-impl Recorder for Counting {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        if key.name() == "executor_lists_used_total" { Counter::from_arc(Arc::new(Used)) } else { Counter::noop() }
-    }
-
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
-    }
-
-    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
-        Histogram::noop()
-    }
-}
-
-struct Used;
-
-impl CounterFn for Used {
-    fn increment(&self, value: u64) {
-        USED.fetch_add(value, Ordering::Relaxed);
-    }
-
-    fn absolute(&self, value: u64) {
-        USED.fetch_max(value, Ordering::Relaxed);
-    }
-}
+use super::{
+    counted::{LISTS_USED, counting},
+    rig::*,
+};
 
 const BLOCKS: u64 = 6;
 const USERS: u8 = 6;
@@ -95,7 +58,10 @@ fn falsified(list: &Bytes, others: &Bytes) -> [Option<Bytes>; 6] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_somebody_says_that_a_block_does_it_is_the_same_block() {
-    metrics::set_global_recorder(Counting).expect("no other test sets one");
+    let (recorder, used) = counting(LISTS_USED);
+    // Blocks are executed on other threads, all of this process's without a list but for these.
+    assert!(metrics::set_global_recorder(recorder).is_ok(), "no other test sets one");
+    let used = || used.load(Ordering::Relaxed);
     let blocks = ordered().await;
     let right = blocks.iter().map(|(_, list, _)| Some(list.clone())).collect();
     let others = |index: usize| &blocks[(index + 1) % blocks.len()].1;
@@ -103,7 +69,7 @@ async fn whatever_somebody_says_that_a_block_does_it_is_the_same_block() {
     let wrong: Vec<_> = blocks.iter().enumerate().map(|(index, (_, list, _))| falsified(list, others(index))).collect();
     said.extend((0..6).map(|kind| wrong.iter().map(|lists| lists[kind].clone()).collect()));
     for (kind, lists) in said.into_iter().enumerate() {
-        let (rig, used) = (Rig::sharing_all(), USED.load(Ordering::Relaxed));
+        let (rig, used_before) = (Rig::sharing_all(), used());
         let mut durable = Vec::new();
         for ((block, ..), list) in blocks.iter().zip(lists) {
             durable.push(rig.deliver_told(block.clone(), list).await);
@@ -116,8 +82,7 @@ async fn whatever_somebody_says_that_a_block_does_it_is_the_same_block() {
             let made = rig.store.access_list(sealed.number()).unwrap().expect("it is durable");
             assert_eq!((sealed.hash, access_list_hash(&made)), (*hash, keccak256(list)));
         }
-        // The first are right, and are what the blocks were executed from; the third are right but for what nobody has used.
-        let used = USED.load(Ordering::Relaxed) - used;
-        assert_eq!(used, if kind == 0 || kind == 3 { BLOCKS } else { 0 }, "lists of kind {kind}");
+        // The right ones are used, and those that are right but for the parent's hash, which nobody takes from them.
+        assert_eq!(used() - used_before, if kind == 0 || kind == 3 { BLOCKS } else { 0 }, "lists of kind {kind}");
     }
 }
