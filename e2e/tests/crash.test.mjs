@@ -1,8 +1,10 @@
 // `kill -9` at random moments under load: nothing acknowledged is lost, no batch twice, no gap.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { test } from "node:test";
 import { createPublicClient, http } from "viem";
-import { artifact, command, devnet, ports, rpc, SLUICE, sluice, temporaryFolder, until } from "../harness.mjs";
+import { artifact, devnet, ports, rpc, SLUICE, sluice, temporaryFolder, until } from "../harness.mjs";
 
 const KILLS = Number(process.env.SLUICE_KILLS ?? 20);
 const seed = Number(process.env.SLUICE_SEED ?? Date.now() % 1_000_000);
@@ -20,6 +22,7 @@ test(`${KILLS} kills under load, SLUICE_SEED=${seed}`, { timeout: 900_000 }, asy
   const folder = temporaryFolder();
   const args = ["--data-dir", folder.path, ...(await ports())];
   const acknowledged = new Map(); // block number -> hash, as somebody outside saw them
+  const loads = new Map(); // block number -> transactions
   let node;
   try {
     for (let kill = 0; kill < KILLS; kill++) {
@@ -29,15 +32,18 @@ test(`${KILLS} kills under load, SLUICE_SEED=${seed}`, { timeout: 900_000 }, asy
         const block = await rpc(url, "eth_getBlockByNumber", [`0x${number.toString(16)}`, false]);
         assert.equal(block?.hash, hash, `block ${number} after kill ${kill}`);
       }
-      const load = command(SLUICE, ["load", "--rpc", url, "--key", node.table.accounts[0].key, "--count", "4000", "--senders", "20", "--rate", "400", "--json"]);
+      const load = spawn(SLUICE, ["load", "--rpc", url, "--key", node.table.accounts[0].key, "--count", "4000", "--senders", "20", "--rate", "400"], { stdio: "ignore" });
+      const ended = once(load, "exit");
       const stopAt = Date.now() + 1_500 + random() * 5_000;
       while (Date.now() < stopAt) {
         const block = await rpc(url, "eth_getBlockByNumber", ["latest", false]);
         acknowledged.set(Number(block.number), block.hash);
+        loads.set(Number(block.number), block.transactions.length);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       await node.kill();
-      await load; // ends with an error: its node is gone
+      load.kill("SIGKILL"); // it would look for its node for some seconds more
+      await ended;
     }
     node = await devnet(args);
     const url = node.rollup.rpc;
@@ -63,7 +69,9 @@ test(`${KILLS} kills under load, SLUICE_SEED=${seed}`, { timeout: 900_000 }, asy
     fresh.remove();
     const block = await rpc(url, "eth_getBlockByNumber", [`0x${out.number.toString(16)}`, false]);
     assert.equal(out.hash, block.hash);
-    console.log(`# ${KILLS} kills, ${acknowledged.size} acknowledged blocks, ${count} batches, head ${last}`);
+    const transactions = [...loads.values()].reduce((sum, load) => sum + load, 0);
+    assert.ok(transactions > KILLS * 100, `only ${transactions} transactions are no load`);
+    console.log(`# ${KILLS} kills, ${acknowledged.size} acknowledged blocks with ${transactions} transactions, ${count} batches, head ${last}`);
   } finally {
     await node?.stop();
     folder.remove();
